@@ -1,0 +1,163 @@
+"""Policies: who decides the next reply. Each streams text and ends with a ``Completion``, like a backend."""
+
+import queue
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from lamsim_core.agent.prompt import call_text, conversation
+from lamsim_core.agent.random_calls import random_call
+from lamsim_core.errors import StoppedError
+from lamsim_core.models.backend import Backend, Completion
+from lamsim_core.records import GoldCall, PolicyInfo, Sampling, Step, Task, Usage
+from lamsim_core.settings import Settings
+
+PLAIN_POLICIES = ("gold", "random", "noop")
+"""Policies that need no model, by the names users give."""
+
+
+class Policy(Protocol):
+    """Decides the next reply of an attempt."""
+
+    @property
+    def info(self) -> PolicyInfo:
+        """Who acts."""
+        ...
+
+    def reply(
+        self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
+    ) -> Iterator[str | Completion]:
+        """Yield the reply's text in pieces, then one ``Completion``.
+
+        Raises:
+            ModelError: the model failed.
+            StoppedError: the reply was stopped before there was one.
+        """
+        ...
+
+
+def _whole(text: str) -> Iterator[str | Completion]:
+    yield text
+    nothing = Usage(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prefill_seconds=0, decode_seconds=0)
+    yield Completion(text=text, usage=nothing, finish="end")
+
+
+class ModelPolicy:
+    """A model that sees the request, the tools, its own replies and the results, and nothing else."""
+
+    def __init__(self, backend: Backend, sampling: Sampling) -> None:
+        self._backend = backend
+        self._sampling = sampling
+
+    @property
+    def info(self) -> PolicyInfo:
+        """The backend's identity with the sampling used."""
+        return self._backend.info.model_copy(update={"sampling": self._sampling})
+
+    def reply(
+        self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
+    ) -> Iterator[str | Completion]:
+        """Let the model speak."""
+        return self._backend.stream(conversation(task, steps), task.tools, self._sampling, seed, should_stop)
+
+
+class GoldPolicy:
+    """The reference solution: its calls one by one, then its closing message."""
+
+    info = PolicyInfo(kind="gold", name="gold")
+
+    def reply(
+        self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
+    ) -> Iterator[str | Completion]:
+        """The next reference call, or the closing message."""
+        done = sum(step.call is not None for step in steps)
+        return _whole(call_text(task.gold[done]) if done < len(task.gold) else task.closing)
+
+
+class NoopPolicy:
+    """Does nothing and says nothing. Must never pass."""
+
+    info = PolicyInfo(kind="noop", name="noop")
+
+    def reply(
+        self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
+    ) -> Iterator[str | Completion]:
+        """An empty message."""
+        return _whole("")
+
+
+class RandomPolicy:
+    """Valid calls with values drawn from what was seen, then one such value as the answer. Should never pass."""
+
+    info = PolicyInfo(kind="random", name="random")
+
+    def reply(
+        self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
+    ) -> Iterator[str | Completion]:
+        """A random valid call; after the first, one time in three a closing message instead."""
+        rng = random.Random(seed)
+        call, seen = random_call(task, steps, rng)
+        if steps and rng.random() < 1 / 3:
+            return _whole(str(rng.choice(seen)))
+        return _whole(call_text(call))
+
+
+class HumanPolicy:
+    """A person who acts as the agent: replies are handed in from outside."""
+
+    info = PolicyInfo(kind="human", name="human")
+
+    def __init__(self) -> None:
+        self._replies: queue.Queue[str] = queue.Queue()
+
+    def act(self, reply: str | GoldCall) -> None:
+        """Hand in the next reply: a message to the user, or a call."""
+        self._replies.put(reply if isinstance(reply, str) else call_text(reply))
+
+    def reply(
+        self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
+    ) -> Iterator[str | Completion]:
+        """Wait for the person."""
+        while not should_stop():
+            try:
+                return _whole(self._replies.get(timeout=0.1))
+            except queue.Empty:
+                continue
+        raise StoppedError("The attempt was stopped while it was your turn.")
+
+
+class ReplayPolicy:
+    """Says again what a stored trajectory said."""
+
+    def __init__(self, replies: Sequence[str]) -> None:
+        self._replies = tuple(replies)
+        self.info = PolicyInfo(kind="replay", name="replay")
+
+    def reply(
+        self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
+    ) -> Iterator[str | Completion]:
+        """The stored reply of this turn."""
+        turn = sum(step.reply is not None for step in steps)
+        if turn >= len(self._replies):
+            raise StoppedError("The stored trajectory ends here.")
+        return _whole(self._replies[turn])
+
+
+def make_policy(settings: Settings, name: str, sampling: Sampling, *, quantisation: str | None = None) -> Policy:
+    """The policy of a name: ``gold``, ``random``, ``noop``, ``human``, or a model of the registry.
+
+    Raises:
+        NotFoundError: no such policy or model.
+        ModelError: the model cannot be loaded.
+    """
+    plain: dict[str, Callable[[], Policy]] = {
+        "gold": GoldPolicy,
+        "random": RandomPolicy,
+        "noop": NoopPolicy,
+        "human": HumanPolicy,
+    }
+    if name in plain:
+        return plain[name]()
+    from lamsim_core.models.registry import open_backend
+
+    return ModelPolicy(open_backend(settings, name, quantisation=quantisation), sampling)

@@ -1,0 +1,45 @@
+"""How a task is put to an agent, and how what happened is told to it. The one place where prompts are written."""
+
+import json
+from collections.abc import Sequence
+
+from lamsim_core.models.backend import CallMessage, Message
+from lamsim_core.records import GoldCall, Observation, Step, Task, ToolCall
+
+SYSTEM = (
+    "You act for the user by calling tools. Call one tool at a time and use only values from the request or from results. "
+    "When the task is done, reply with one short sentence that states only the answer. "
+    "If none of the tools can do it, say that you cannot do it."
+)
+
+
+def opening(task: Task) -> list[Message]:
+    """The messages an attempt starts with: how to work, and the request."""
+    return [Message(role="system", content=SYSTEM), Message(role="user", content=task.instruction)]
+
+
+def observation_text(observation: Observation) -> str:
+    """A tool's result as the agent reads it."""
+    return json.dumps(observation.content, ensure_ascii=False)
+
+
+def call_text(call: GoldCall | ToolCall) -> str:
+    """A call in the form the agent writes it."""
+    body = json.dumps({"name": call.name, "arguments": call.arguments}, ensure_ascii=False)
+    return f"<tool_call>\n{body}\n</tool_call>"
+
+
+def conversation(task: Task, steps: Sequence[Step]) -> list[Message]:
+    """The whole conversation after ``steps``, replies as they were written."""
+    messages = opening(task)
+    for step in steps:
+        if step.reply is not None:
+            messages.append(Message(role="assistant", content=step.reply))
+        if step.observation is not None:
+            messages.append(Message(role="tool", content=observation_text(step.observation)))
+    return messages
+
+
+def call_message(call: ToolCall) -> CallMessage:
+    """A call in the structured form training rows use."""
+    return CallMessage(name=call.name, arguments=call.arguments)

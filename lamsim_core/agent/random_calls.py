@@ -1,0 +1,68 @@
+"""Random calls that are valid by their schema and use values the agent could have seen."""
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from lamsim_core.records import GoldCall, Step, Task
+
+
+def random_call(task: Task, steps: Sequence[Step], rng: random.Random) -> tuple[GoldCall, list[JsonValue]]:
+    """One call of a tool offered, and the values it could choose from."""
+    seen = _seen(task, steps)
+    tool = rng.choice(task.tools)
+    properties: dict[str, Any] = dict(tool.parameters.get("properties") or {})  # type: ignore[call-overload]
+    required = tool.parameters.get("required") or []
+    arguments = {
+        name: _value(schema, seen, rng)
+        for name, schema in properties.items()
+        if (isinstance(required, list) and name in required) or rng.random() < 0.3
+    }
+    return GoldCall(name=tool.name, arguments=arguments), seen
+
+
+def _seen(task: Task, steps: Sequence[Step]) -> list[JsonValue]:
+    words: list[JsonValue] = [word.strip(".,;:?!'\"") for word in task.instruction.split()]
+    words += [" ".join(task.instruction.split()[i : i + 2]).strip(".,;:?!") for i in range(len(words) - 1)]
+    for step in steps:
+        if step.observation is not None:
+            words += list(_leaves(step.observation.content))
+    return words
+
+
+def _leaves(value: JsonValue) -> Iterator[JsonValue]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+    elif value is not None:
+        yield value
+
+
+def _value(schema: dict[str, Any], seen: list[JsonValue], rng: random.Random) -> JsonValue:
+    if "enum" in schema:
+        choice: JsonValue = rng.choice(schema["enum"])
+        return choice
+    kind = schema.get("type")
+    if kind == "boolean":
+        return rng.random() < 0.5
+    if kind == "array":
+        return [_value(schema.get("items", {"type": "string"}), seen, rng) for _ in range(rng.randint(0, 2))]
+    if kind in ("integer", "number"):
+        low = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+        numbers = [v for v in seen if isinstance(v, int | float) and not isinstance(v, bool) and v >= low]
+        if numbers and rng.random() < 0.5:
+            number = rng.choice(numbers)
+            return int(number) if kind == "integer" else number
+        return rng.randint(int(low), int(min(schema.get("maximum", low + 100), low + 100)))
+    pattern = schema.get("pattern")
+    texts = [v for v in seen if isinstance(v, str) and v]
+    if pattern:
+        fitting = [text for text in texts if re.search(pattern, text)]
+        texts = fitting or ["2026-06-15 10:00"[: 16 if " " in pattern else 10]]
+    return rng.choice(texts)

@@ -1,0 +1,83 @@
+"""One validator for the arguments of every tool: JSON Schema 2020-12 through jsonschema-rs."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import jsonschema_rs
+from pydantic import JsonValue
+
+FaultName = Literal["missing", "unknown", "type", "enum", "format"]
+
+
+class ArgumentFault(NamedTuple):
+    """One way in which arguments break a schema."""
+
+    name: FaultName
+    path: str
+    """JSON path within the call, e.g. ``$.arguments.amount``."""
+    expected: JsonValue
+    got: JsonValue
+    message: str
+
+
+class ArgumentValidator:
+    """Compiled schema of one tool's parameters."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = parameters
+        self._properties: dict[str, Any] = dict(parameters.get("properties", {}))
+        self._validator = jsonschema_rs.Draft202012Validator(dict(parameters))
+
+    def faults(self, arguments: dict[str, JsonValue]) -> tuple[ArgumentFault, ...]:
+        """Every fault, in the schema's order; empty when the arguments are valid."""
+        if self._validator.is_valid(arguments):
+            return ()
+        return tuple(fault for error in self._validator.iter_errors(arguments) for fault in self._explain(error, arguments))
+
+    def _explain(self, error: Any, arguments: dict[str, JsonValue]) -> list[ArgumentFault]:
+        kind = error.kind
+        keyword = getattr(kind, "name", "")
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
+        path = f"$.arguments{where}"
+        shown = where.lstrip(".") or "arguments"
+        if keyword == "required":
+            name = str(kind.property)
+            note = self._properties.get(name, {}).get("description", "")
+            return [
+                ArgumentFault(
+                    "missing", f"{path}.{name}", name, None, f"The argument {name!r} is required{': ' if note else '.'}{note}"
+                )
+            ]
+        if keyword == "additionalProperties":
+            known = sorted(self._properties)
+            return [
+                ArgumentFault(
+                    "unknown",
+                    f"{path}.{name}",
+                    list(known),
+                    name,
+                    f"There is no argument {name[:80]!r}; the tool takes {', '.join(known) or 'no arguments'}.",
+                )
+                for name in kind.unexpected
+            ]
+        got = error.instance
+        if keyword == "type":
+            types = [str(t) for t in kind.types]
+            given = _json_type(got)
+            return [
+                ArgumentFault("type", path, "/".join(types), given, f"{shown} must be {' or '.join(types)}, not {given}.")
+            ]
+        if keyword in ("enum", "const"):
+            options = kind.options if keyword == "enum" else [kind.expected_value]
+            listed = ", ".join(repr(option) for option in options)
+            return [ArgumentFault("enum", path, list(options), got, f"{shown} must be one of {listed}.")]
+        return [ArgumentFault("format", path, keyword, got, f"{shown}: {str(error.message)[:300]}.")]
+
+
+def _json_type(value: JsonValue) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    names: dict[type, str] = {int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+    return names[type(value)]

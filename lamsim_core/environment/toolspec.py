@@ -1,0 +1,111 @@
+"""``@tool``: a typed function with a Google-style docstring becomes a tool; its schema is written nowhere else."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+import docstring_parser
+from pydantic import JsonValue, create_model
+
+from lamsim_core.environment.arguments import ArgumentValidator
+from lamsim_core.environment.world import World
+from lamsim_core.records import ToolSchema
+
+
+class ToolRefusedError(Exception):
+    """A tool says no for a reason of its own world (no such row, not enough money). The message is for the agent."""
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """A tool: what the agent sees, and what runs."""
+
+    schema: ToolSchema
+    mutates: bool
+    """Whether a successful call may change the world."""
+    function: Callable[..., JsonValue]
+    validator: ArgumentValidator
+    integers: frozenset[str]
+    """Parameters declared integer: JSON's 3.0 is handed over as 3."""
+
+    @property
+    def name(self) -> str:
+        """The tool's name."""
+        return self.schema.name
+
+    def run(self, world: World, arguments: dict[str, JsonValue]) -> JsonValue:
+        """Call the function with valid arguments. Raises ToolRefusedError when the tool says no."""
+        given = {
+            name: int(value) if name in self.integers and isinstance(value, float) else value
+            for name, value in arguments.items()
+        }
+        return self.function(world, **given)
+
+
+def tool(*, mutates: bool) -> Callable[[Callable[..., Any]], ToolSpec]:
+    """Turn ``def name(world: World, argument: type, ...) -> JSON`` into a tool.
+
+    Args:
+        mutates: whether a successful call may change the world.
+
+    Raises:
+        TypeError: the docstring does not describe the tool and every parameter, or a parameter has no type.
+    """
+
+    def decorate(function: Callable[..., Any]) -> ToolSpec:
+        name = getattr(function, "__name__", "")
+        parameters = _parameters(function, name)
+        description = docstring_parser.parse(inspect.getdoc(function) or "").short_description
+        if not description:
+            raise TypeError(f"tool {name!r} needs a docstring whose first line says what it does")
+        properties: dict[str, Any] = parameters["properties"]
+        return ToolSpec(
+            schema=ToolSchema(name=name, description=description, parameters=parameters),
+            mutates=mutates,
+            function=function,
+            validator=ArgumentValidator(parameters),
+            integers=frozenset(key for key, schema in properties.items() if schema.get("type") == "integer"),
+        )
+
+    return decorate
+
+
+def _parameters(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    signature = inspect.signature(function)
+    hints = get_type_hints(function, include_extras=True)
+    described = {
+        p.arg_name: (p.description or "").replace("\n", " ")
+        for p in docstring_parser.parse(inspect.getdoc(function) or "").params
+    }
+    fields: dict[str, Any] = {}
+    for index, parameter in enumerate(signature.parameters.values()):
+        if index == 0:
+            if hints.get(parameter.name) is not World:
+                raise TypeError(f"the first parameter of tool {name!r} must be the world")
+            continue
+        if parameter.name not in hints or not described.get(parameter.name):
+            raise TypeError(f"tool {name!r}: parameter {parameter.name!r} needs a type and a line in the docstring")
+        default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+        fields[parameter.name] = (hints[parameter.name], default)
+    raw = create_model(name, **fields).model_json_schema()
+    properties = {
+        key: {**_tidy(schema), "description": described[key]} for key, schema in raw.get("properties", {}).items()
+    }
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(raw.get("required", [])),
+        "additionalProperties": False,
+    }
+
+
+def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
+    """Drop what a model need not read: titles, and the null branch of optional parameters (they are left out instead)."""
+    branches = [branch for branch in schema.get("anyOf", []) if branch.get("type") != "null"]
+    if len(branches) == 1:
+        schema = {**schema, **branches[0]}
+        schema.pop("anyOf")
+    if schema.get("default", 0) is None:
+        schema = {key: value for key, value in schema.items() if key != "default"}
+    return {key: _tidy(value) if key == "items" else value for key, value in schema.items() if key != "title"}

@@ -1,0 +1,182 @@
+"""One attempt as a stream of events: what the page draws, the job stores and the tests read is the same stream."""
+
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from lamsim_core import __version__
+from lamsim_core.agent.parse import parse_reply
+from lamsim_core.agent.policy import Policy
+from lamsim_core.canonical import content_hash, derive_seed, new_id
+from lamsim_core.environment import Environment
+from lamsim_core.errors import ModelError, StoppedError
+from lamsim_core.feedback import Judge, action_checks, final_checks
+from lamsim_core.models.backend import Completion
+from lamsim_core.records import Ending, Step, Task, ToolCall, Trajectory, Usage
+from lamsim_core.tasks import build_environment
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of the reply being written."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Acted:
+    """An action was taken and judged."""
+
+    step: Step
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The attempt is over."""
+
+    trajectory: Trajectory
+
+
+Event = Token | Acted | Ended
+
+
+def versions() -> dict[str, str]:
+    """Versions written into every trajectory: the product, Python, and the checks in force."""
+    checks = [(check.id, check.version) for check in (*action_checks().values(), *final_checks().values())]
+    return {"lamsim": __version__, "python": platform.python_version(), "checks": content_hash(checks)}
+
+
+def attempt_seed(task: Task, attempt: int) -> int:
+    """Seed of an attempt: from the task and the attempt alone, never from the worker or the time."""
+    return derive_seed(task.key, attempt)
+
+
+def run_attempt(
+    task: Task,
+    policy: Policy,
+    *,
+    run: str,
+    attempt: int = 0,
+    max_steps: int = 8,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Event]:
+    """Let ``policy`` try ``task`` once; the last event is ``Ended`` with the judged trajectory.
+
+    Whatever the model writes and whatever the model does wrong is data in the trajectory; a model that breaks down ends
+    the attempt as ``failed``, unscored.
+    """
+    episode = _Episode(task, policy, attempt_seed(task, attempt))
+    started = time.perf_counter()
+    ended: Ending | None = None
+    error: str | None = None
+    while ended is None:
+        if len(episode.turns) >= max_steps:
+            ended = "step_limit"
+            break
+        seed = derive_seed(episode.seed, len(episode.turns))
+        completion: Completion | None = None
+        try:
+            for piece in policy.reply(task, episode.steps, seed, should_stop):
+                if isinstance(piece, str):
+                    yield Token(piece)
+                else:
+                    completion = piece
+        except StoppedError:
+            ended = "stopped"
+            break
+        except ModelError as failure:
+            ended, error = "failed", str(failure)
+            break
+        if completion is None:
+            ended, error = "failed", "The policy gave no reply."
+            break
+        if completion.finish == "stopped":
+            ended = "stopped"
+            break
+        for step in episode.act(completion, seed):
+            yield Acted(step)
+        ended = episode.ending(completion)
+    judgement = episode.judge.end(episode.steps, ended, episode.answer, episode.environment.net_changes())
+    yield Ended(
+        Trajectory(
+            id=new_id("trj"),
+            run=run,
+            created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            task=task,
+            attempt=attempt,
+            seed=episode.seed,
+            policy=policy.info,
+            steps=tuple(episode.steps),
+            ended=ended,
+            answer=episode.answer,
+            verdicts=judgement.verdicts,
+            passed=judgement.passed,
+            reward=judgement.reward,
+            seconds=time.perf_counter() - started,
+            error=error,
+            versions=versions(),
+        )
+    )
+
+
+class _Episode:
+    """The state of one attempt while it runs."""
+
+    def __init__(self, task: Task, policy: Policy, seed: int) -> None:
+        self.task = task
+        self.seed = seed
+        self.judge = Judge(task)
+        self.environment: Environment = build_environment(task)
+        self.steps: list[Step] = []
+        self.turns: list[Completion] = []
+        self.answer: str | None = None
+
+    def act(self, completion: Completion, seed: int) -> Iterator[Step]:
+        """Take the actions of one reply, each judged as soon as it is done."""
+        turn = len(self.turns)
+        self.turns.append(completion)
+        done = sum(step.call is not None for step in self.steps)
+        parsed = parse_reply(completion.text, done)
+        reply: str | None = completion.text
+        usage: Usage | None = completion.usage if completion.usage.prompt_tokens else None
+        for call in parsed.calls:
+            yield self._step(call, completion.text, turn, reply, usage, seed)
+            reply = usage = None
+        if not parsed.calls:
+            self.answer = parsed.content
+            yield self._step(None, completion.text, turn, reply, usage, seed)
+
+    def _step(
+        self, call: ToolCall | None, text: str, turn: int, reply: str | None, usage: Usage | None, seed: int
+    ) -> Step:
+        started = time.perf_counter()
+        if call is None:
+            state = self.environment.world.state_hash()
+            observation, changes, before, after = None, (), state, state
+        else:
+            observation, changes, before, after = self.environment.step(call)
+        verdicts = self.judge.action(call, text, observation, changes, self.steps)
+        step = Step(
+            index=len(self.steps),
+            turn=turn,
+            reply=reply,
+            call=call,
+            observation=observation,
+            verdicts=verdicts,
+            changes=changes,
+            state_before=before,
+            state_after=after,
+            usage=usage,
+            seed=seed,
+            seconds=time.perf_counter() - started,
+        )
+        self.steps.append(step)
+        return step
+
+    def ending(self, completion: Completion) -> Ending | None:
+        """How the last reply ended the attempt, or None when it goes on."""
+        if self.steps[-1].call is not None:
+            return None
+        return "token_limit" if completion.finish == "length" else "answered"

@@ -1,0 +1,116 @@
+"""Exploration as a job: plan, run, store; a resumed job goes on where it was."""
+
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from lamsim_core.agent.policy import PLAIN_POLICIES, make_policy
+from lamsim_core.canonical import new_id
+from lamsim_core.errors import InvalidInputError
+from lamsim_core.explore.engine import Summary, explore
+from lamsim_core.jobs.context import JobContext
+from lamsim_core.records import Record, Sampling, Split, Task
+from lamsim_core.store import Store
+from lamsim_core.tasks import plan_tasks
+
+RUN_FILE = "run.txt"
+
+
+class ExploreParams(Record):
+    """What an exploration job is asked to do."""
+
+    model: str
+    """A model of the registry, or gold, random or noop."""
+    split: Split = "train"
+    tasks: int = Field(default=20, ge=1, le=100_000)
+    """Instances planned, templates in turn."""
+    attempts: int = Field(default=1, ge=1, le=1000)
+    """Attempts at each instance."""
+    seed: int = 0
+    """Which instances are drawn."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    max_new_tokens: int = Field(default=160, ge=1, le=4096)
+    max_steps: int = Field(default=8, ge=1, le=100)
+    categories: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+    quantisation: str | None = None
+
+    @property
+    def sampling(self) -> Sampling:
+        """How replies are drawn."""
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_new_tokens=self.max_new_tokens,
+            max_steps=self.max_steps,
+        )
+
+    def plan(self) -> list[Task]:
+        """The instances to try, the same for the same parameters."""
+        return plan_tasks(
+            self.split, self.tasks, categories=self.categories, templates=self.templates, seed=self.seed
+        )
+
+
+def run(context: JobContext) -> dict[str, Any]:
+    """Run an exploration. Parameters: see ``ExploreParams``. Returns the run's id and counts."""
+    try:
+        params = ExploreParams.model_validate(context.params)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInputError(f"Exploration: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+    run_id = run_of(context, RUN_FILE)
+    store = Store(context.settings)
+    try:
+        tasks = params.plan()
+        if params.model in PLAIN_POLICIES:
+            summary = _explore(context, store, params, tasks, run_id)
+        else:
+            context.progress(0, params.tasks * params.attempts, "Loading the model.")
+            with context.lease():
+                summary = _explore(context, store, params, tasks, run_id)
+        done = stored_attempts(store, run_id)
+    finally:
+        store.close()
+    passed = sum(1 for outcome in done.values() if outcome)
+    return {
+        "run": run_id,
+        "model": params.model,
+        "split": params.split,
+        "planned": summary.planned,
+        "finished": len(done),
+        "passed": passed,
+        "pass_rate": passed / summary.planned,
+        "stopped": summary.stopped,
+    }
+
+
+def run_of(context: JobContext, file: str) -> str:
+    """The run a job writes into: made once, kept in the job's folder, found again when it is resumed."""
+    path = context.folder / file
+    if path.exists():
+        return path.read_text(encoding="ascii").strip()
+    run_id = new_id("run")
+    path.write_text(run_id, encoding="ascii")
+    return run_id
+
+
+def stored_attempts(store: Store, run_id: str) -> dict[tuple[str, int], bool]:
+    """Task key and attempt of what a run has stored, with whether it passed."""
+    return {(t.task.key, t.attempt): t.passed is True for t in store.trajectories_of_run(run_id)}
+
+
+def _explore(context: JobContext, store: Store, params: ExploreParams, tasks: list[Task], run_id: str) -> Summary:
+    policy = make_policy(context.settings, params.model, params.sampling, quantisation=params.quantisation)
+    return explore(
+        tasks,
+        policy,
+        run=run_id,
+        attempts=params.attempts,
+        max_steps=params.max_steps,
+        done=set(stored_attempts(store, run_id)),
+        on_trajectory=store.add,
+        on_progress=context.progress,
+        should_stop=context.should_stop,
+    )

@@ -1,0 +1,157 @@
+"""One attempt running in the app, in a thread of its own, so that a rerun or a reload of the page finds it again."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from lamsim_core.agent.policy import HumanPolicy, Policy, make_policy
+from lamsim_core.canonical import new_id
+from lamsim_core.errors import LamsimError
+from lamsim_core.explore.episode import Acted, Ended, Token, run_attempt
+from lamsim_core.records import GoldCall, Sampling, Step, Task, Trajectory
+from lamsim_core.settings import Settings
+
+LiveState = Literal["loading", "running", "your_turn", "finished", "stopped", "failed"]
+KEPT = 50
+"""Ended runs kept in memory."""
+
+
+class LiveRun:
+    """What a page may read, at any time, of an attempt that runs in another thread."""
+
+    def __init__(self, task: Task, policy_name: str, sampling: Sampling, attempt: int) -> None:
+        self.id = new_id("live")
+        """Also the run the trajectory is stored under."""
+        self.task = task
+        self.policy_name = policy_name
+        self.sampling = sampling
+        self.attempt = attempt
+        self.state: LiveState = "loading"
+        self.steps: tuple[Step, ...] = ()
+        self.partial = ""
+        """The reply being written."""
+        self.trajectory: Trajectory | None = None
+        self.error: str | None = None
+        self.first_token_seconds: float | None = None
+        """Time from the start to the first piece of text, loading included."""
+        self._started = time.perf_counter()
+        self._ended: float | None = None
+        self._stop = threading.Event()
+        self._policy: Policy | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._ended is None
+
+    @property
+    def seconds(self) -> float:
+        """Time since the start, or the time it took."""
+        return (self._ended or time.perf_counter()) - self._started
+
+    def stop(self) -> None:
+        """Ask it to stop; it ends after the token being written."""
+        self._stop.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until it ended. Returns whether it did."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return not self.alive
+
+    def act(self, reply: str | GoldCall) -> None:
+        """Hand in the next reply of a person who acts as the agent.
+
+        Raises:
+            LamsimError: it is not a person's turn.
+        """
+        if not isinstance(self._policy, HumanPolicy) or not self.alive:
+            raise LamsimError("This run is not waiting for you: it has ended, or a model acts in it.")
+        self.state = "running"
+        self._policy.act(reply)
+
+    def begin(
+        self, settings: Settings, on_trajectory: Callable[[Trajectory], object], quantisation: str | None
+    ) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(
+            target=self._run, args=(settings, on_trajectory, quantisation), name=self.id, daemon=True
+        )
+        self._thread.start()
+
+    def _run(
+        self, settings: Settings, on_trajectory: Callable[[Trajectory], object], quantisation: str | None
+    ) -> None:
+        try:
+            self._policy = make_policy(settings, self.policy_name, self.sampling, quantisation=quantisation)
+            self._follow(self._policy, on_trajectory)
+        except LamsimError as error:
+            self.error, self.state = str(error), "failed"
+        except Exception as error:  # the page must say that it ended; the traceback goes to the app's log
+            self.error, self.state = f"The run broke down: {type(error).__name__}.", "failed"
+            raise
+        finally:
+            self.partial = ""
+            self._ended = time.perf_counter()
+
+    def _follow(self, policy: Policy, on_trajectory: Callable[[Trajectory], object]) -> None:
+        resting: LiveState = "your_turn" if isinstance(policy, HumanPolicy) else "running"
+        self.state = resting
+        for event in run_attempt(
+            self.task,
+            policy,
+            run=self.id,
+            attempt=self.attempt,
+            max_steps=self.sampling.max_steps,
+            should_stop=self._stop.is_set,
+        ):
+            if isinstance(event, Token):
+                if self.first_token_seconds is None:
+                    self.first_token_seconds = self.seconds
+                self.partial += event.text
+            elif isinstance(event, Acted):
+                self.steps, self.partial, self.state = (*self.steps, event.step), "", resting
+            elif isinstance(event, Ended):
+                on_trajectory(event.trajectory)
+                self.trajectory = event.trajectory
+                self.error = event.trajectory.error
+                self.state = {"stopped": "stopped", "failed": "failed"}.get(event.trajectory.ended, "finished")  # type: ignore[assignment]
+
+
+_runs: dict[str, LiveRun] = {}
+_lock = threading.Lock()
+
+
+def start_live(
+    settings: Settings,
+    task: Task,
+    policy_name: str,
+    sampling: Sampling,
+    *,
+    attempt: int,
+    on_trajectory: Callable[[Trajectory], object],
+    quantisation: str | None = None,
+) -> LiveRun:
+    """Start an attempt in the background of this process."""
+    run = LiveRun(task, policy_name, sampling, attempt)
+    with _lock:
+        _runs[run.id] = run
+        ended = [other for other in _runs.values() if not other.alive]
+        for old in ended[: max(0, len(ended) - KEPT)]:
+            del _runs[old.id]
+    run.begin(settings, on_trajectory, quantisation)
+    return run
+
+
+def get_live(run_id: str) -> LiveRun | None:
+    """A run of this process, or None when there is none (the app was restarted, or it is long over)."""
+    with _lock:
+        return _runs.get(run_id)
+
+
+def live_runs() -> list[LiveRun]:
+    """Runs of this process that are still going on."""
+    with _lock:
+        return [run for run in _runs.values() if run.alive]

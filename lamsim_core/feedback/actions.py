@@ -1,0 +1,139 @@
+"""Checks of single actions: structure, tool name, arguments, execution, repetition."""
+
+import re
+from collections.abc import Iterator
+
+from rapidfuzz import process
+
+from lamsim_core.environment.arguments import FaultName
+from lamsim_core.feedback.registry import Abstain, Action, Fail, Finding, action_check
+from lamsim_core.records import ErrorClass
+
+_LOOKS_LIKE_A_CALL = re.compile(r"</?tool_call>|[\"']arguments[\"']\s*:|[\"']name[\"']\s*:\s*[\"']\w+[\"']\s*,")
+_UNREAD = Abstain("The call could not be read.")
+_MESSAGE = Abstain("The action is a message to the user.")
+_NOT_OFFERED = Abstain("The tool is not one of those offered.")
+_CLASSES: dict[FaultName, ErrorClass] = {
+    "missing": "argument_missing",
+    "unknown": "argument_unknown",
+    "type": "argument_type",
+    "enum": "argument_enum",
+    "format": "argument_format",
+}
+
+
+@action_check("structure", version=1, gate=True)
+def structure(action: Action) -> Iterator[Finding]:
+    """The reply is a well-formed call, or a message that is not a broken call."""
+    if action.call is None:
+        found = _LOOKS_LIKE_A_CALL.search(action.text)
+        if found:
+            yield Fail(
+                "structure",
+                "The reply looks like a tool call, but is not written as one.",
+                path="$",
+                expected='<tool_call>{"name": ..., "arguments": {...}}</tool_call>',
+                got=action.text[:300],
+            )
+    elif action.call.error is not None:
+        yield Fail("structure", action.call.error, path="$", expected="a JSON object", got=action.call.raw[:300])
+
+
+@action_check("tool_name", version=1, gate=True)
+def tool_name(action: Action) -> Iterator[Finding]:
+    """The called tool is one of those offered."""
+    skipped = _no_call(action)
+    if skipped:
+        yield skipped
+    elif action.call is not None and not action.offered:
+        offered = [tool.name for tool in action.task.tools]
+        close = process.extractOne(action.call.name, offered, score_cutoff=60)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        yield Fail(
+            "tool_name",
+            f"No tool named {action.call.name[:80]!r} is offered.{hint}",
+            path="$.name",
+            expected=list(offered),
+            got=action.call.name[:200],
+        )
+
+
+def _arguments(action: Action, kind: FaultName) -> Iterator[Finding]:
+    skipped = _no_call(action) or (None if action.offered else _NOT_OFFERED)
+    if skipped:
+        yield skipped
+        return
+    for fault in action.argument_faults:
+        if fault.name == kind:
+            yield Fail(_CLASSES[kind], fault.message, path=fault.path, expected=fault.expected, got=fault.got)
+
+
+@action_check("arguments.missing", version=1, gate=True)
+def arguments_missing(action: Action) -> Iterator[Finding]:
+    """Every required argument is given."""
+    return _arguments(action, "missing")
+
+
+@action_check("arguments.unknown", version=1, gate=True)
+def arguments_unknown(action: Action) -> Iterator[Finding]:
+    """No argument is given that the tool does not have."""
+    return _arguments(action, "unknown")
+
+
+@action_check("arguments.type", version=1, gate=True)
+def arguments_type(action: Action) -> Iterator[Finding]:
+    """Every argument has the JSON type the schema asks for."""
+    return _arguments(action, "type")
+
+
+@action_check("arguments.enum", version=1, gate=True)
+def arguments_enum(action: Action) -> Iterator[Finding]:
+    """Arguments with a closed set of values hold one of them."""
+    return _arguments(action, "enum")
+
+
+@action_check("arguments.format", version=1, gate=True)
+def arguments_format(action: Action) -> Iterator[Finding]:
+    """Arguments keep the format and the limits of the schema."""
+    return _arguments(action, "format")
+
+
+@action_check("execution", version=1, gate=True)
+def execution(action: Action) -> Iterator[Finding]:
+    """A valid call ran to its end."""
+    if action.call is None:
+        yield _MESSAGE
+    elif action.observation is None:
+        yield Abstain("The call was not run.")
+    elif action.observation.fault == "refused":
+        content = action.observation.content
+        message = str(content.get("error", "")) if isinstance(content, dict) else ""
+        yield Fail("execution", f"The tool refused: {message}", got=content)
+    elif action.observation.fault == "tool_bug":
+        yield Abstain("The tool itself broke down; the agent is not to blame.")
+    elif not action.observation.ok:
+        yield Abstain("The call did not reach the tool.")
+
+
+@action_check("repetition", version=1, gate=False)
+def repetition(action: Action) -> Iterator[Finding]:
+    """The same call is not made again while nothing has changed since."""
+    if action.call is None:
+        yield _MESSAGE
+        return
+    for step in reversed(action.history):
+        if step.changes:
+            return
+        if step.call is not None and step.call.error is None and action.call.error is None:
+            same = step.call.name == action.call.name and step.call.arguments == action.call.arguments
+            if same:
+                yield Fail(
+                    "repetition", f"The same call was made in step {step.index + 1} and nothing has changed since."
+                )
+                return
+
+
+def _no_call(action: Action) -> Abstain | None:
+    if action.call is None:
+        return _MESSAGE
+    return _UNREAD if action.call.error is not None else None

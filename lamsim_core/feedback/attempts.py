@@ -1,0 +1,110 @@
+"""Checks of finished attempts: how it ended, the answer, the state, collateral damage, and diagnosis of the way there."""
+
+from collections.abc import Iterator
+
+from lamsim_core.feedback.answer import judge_answer
+from lamsim_core.feedback.registry import Abstain, Attempt, Fail, Finding, final_check
+from lamsim_core.feedback.state import compare_changes
+from lamsim_core.records import RowChange
+
+
+@final_check("ending.answered", version=1, gate=True)
+def ending_answered(attempt: Attempt) -> Iterator[Finding]:
+    """The agent ended the attempt itself, with a message to the user."""
+    reasons = {
+        "step_limit": "The attempt met its limit of steps before the agent closed it.",
+        "token_limit": "A reply met the token limit before it was complete.",
+        "stopped": "The attempt was stopped before its end.",
+        "failed": "The policy broke down.",
+    }
+    if attempt.ended in ("stopped", "failed"):
+        yield Abstain(reasons[attempt.ended])
+    elif attempt.ended != "answered":
+        yield Fail("ending", reasons[attempt.ended], expected="answered", got=attempt.ended)
+    elif not (attempt.answer or "").strip():
+        yield Fail("ending", "The agent closed the attempt without a message.", expected="a message", got="")
+
+
+@final_check("answer.value", version=1, gate=True)
+def answer_value(attempt: Attempt) -> Iterator[Finding]:
+    """The closing message states the expected answer and no other candidate."""
+    expected = attempt.task.answer
+    if expected is None:
+        yield Abstain("The task expects no answer.")
+    elif attempt.ended in ("stopped", "failed"):
+        yield Abstain("The attempt did not come to its end.")
+    else:
+        why = judge_answer(attempt.answer or "", attempt.task.instruction, expected)
+        if why:
+            yield Fail(
+                "answer",
+                why,
+                expected=expected.value if expected.kind != "decline" else "a message that no offered tool fits",
+                got=(attempt.answer or "")[:500],
+            )
+
+
+@final_check("state.goal", version=1, gate=True)
+def state_goal(attempt: Attempt) -> Iterator[Finding]:
+    """Every change that was asked for has been made."""
+    if not attempt.task.goal:
+        yield Abstain("The task asks for no change.")
+        return
+    comparison = compare_changes(attempt.task.goal, attempt.changes)
+    wrong = {id(wanted): made for wanted, made in comparison.wrong}
+    for wanted in comparison.missing:
+        made = wrong.get(id(wanted))
+        what = f"{_doing(wanted)} in {wanted.table}"
+        yield Fail(
+            "state",
+            f"The change asked for was made with other values: {what}." if made else f"Still to do: {what}.",
+            path=f"$.{wanted.table}.{wanted.id}",
+            expected=wanted.after,
+            got=made.after if made else None,
+        )
+
+
+@final_check("state.collateral", version=1, gate=True)
+def state_collateral(attempt: Attempt) -> Iterator[Finding]:
+    """Nothing was changed that was not asked for."""
+    for made in compare_changes(attempt.task.goal, attempt.changes).collateral:
+        yield Fail(
+            "collateral",
+            f"Nobody asked for this: {_doing(made)} in {made.table}.",
+            path=f"$.{made.table}.{made.id}",
+            expected=made.before,
+            got=made.after,
+        )
+
+
+@final_check("path.progress", version=1, gate=False)
+def path_progress(attempt: Attempt) -> Iterator[Finding]:
+    """The calls of the reference solution were made (another way to the same end is as good)."""
+    if not attempt.task.gold:
+        yield Abstain("The reference solution makes no call.")
+        return
+    made = [
+        (step.call.name, step.call.arguments)
+        for step in attempt.steps
+        if step.call is not None and step.observation is not None and step.observation.ok
+    ]
+    done = sum((call.name, call.arguments) in made for call in attempt.task.gold)
+    if done < len(attempt.task.gold):
+        yield Fail(None, f"{done} of {len(attempt.task.gold)} reference calls were made.", expected=len(attempt.task.gold), got=done)
+
+
+@final_check("path.cost", version=1, gate=False)
+def path_cost(attempt: Attempt) -> Iterator[Finding]:
+    """No more calls were made than the reference solution needs."""
+    calls = sum(step.call is not None for step in attempt.steps)
+    if calls > len(attempt.task.gold):
+        yield Fail(None, f"{calls} calls; the reference needs {len(attempt.task.gold)}.", expected=len(attempt.task.gold), got=calls)
+
+
+def _doing(change: RowChange) -> str:
+    if change.before is None:
+        return "a new row"
+    if change.after is None:
+        return f"deleting {change.id}"
+    fields = [key for key, value in change.after.items() if change.before.get(key) != value]
+    return f"changing {', '.join(fields)} of {change.id}"

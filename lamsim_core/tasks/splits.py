@@ -1,0 +1,107 @@
+"""Splits by construction: which templates, tools and seeds are for training and which are only for measuring."""
+
+import random
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lamsim_core.canonical import derive_seed
+from lamsim_core.errors import InvalidInputError
+from lamsim_core.records import Split, Task
+from lamsim_core.settings import get_settings
+from lamsim_core.tasks.template import Template
+
+SPLITS: tuple[Split, ...] = ("train", "unseen_instances", "unseen_tools", "unseen_categories")
+
+
+class SplitRules(BaseModel):
+    """Content of data/splits.yaml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    held_out_tools: frozenset[str]
+    """``category.tool`` names never offered in training."""
+    held_out_categories: frozenset[str]
+    train_seeds: int
+    """Instances with a seed below this are for training."""
+    held_out_seeds: int
+    """The next so many seeds are for measuring."""
+
+
+@lru_cache(maxsize=4)
+def _rules(path: Path) -> SplitRules:
+    try:
+        return SplitRules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise InvalidInputError(f"The split rules in {path} cannot be read: {error}") from error
+
+
+def split_rules() -> SplitRules:
+    """The rules in force."""
+    return _rules(get_settings().data / "splits.yaml")
+
+
+def held_out_tool(category: str, tool: str) -> bool:
+    """Whether a tool may never appear in training."""
+    return f"{category}.{tool}" in split_rules().held_out_tools
+
+
+def split_of(template: Template, seed: int) -> Split:
+    """The split an instance belongs to; decided by category, then tools, then seed."""
+    rules = split_rules()
+    if template.category in rules.held_out_categories:
+        return "unseen_categories"
+    if any(held_out_tool(template.category, name) for name in (*template.needed_tools, *template.also_offer)):
+        return "unseen_tools"
+    return "train" if seed < rules.train_seeds else "unseen_instances"
+
+
+def seed_range(split: Split) -> range:
+    """The seeds instances of a split are drawn from."""
+    rules = split_rules()
+    if split == "train":
+        return range(rules.train_seeds)
+    return range(rules.train_seeds, rules.train_seeds + rules.held_out_seeds)
+
+
+def templates_of(split: Split, categories: tuple[str, ...] = (), templates: tuple[str, ...] = ()) -> list[Template]:
+    """Templates with instances in a split, optionally only some.
+
+    Raises:
+        InvalidInputError: none is left.
+    """
+    from lamsim_core.tasks.library import load_templates  # which needs the rules above to hold templates to them
+
+    seed = seed_range(split)[0]
+    chosen = [
+        template
+        for template in load_templates().values()
+        if split_of(template, seed) == split
+        and (not categories or template.category in categories)
+        and (not templates or template.id in templates)
+    ]
+    if not chosen:
+        narrowed = " with the chosen categories and templates" if categories or templates else ""
+        raise InvalidInputError(f"No task template belongs to the split {split!r}{narrowed}. Choose others.")
+    return chosen
+
+
+def plan_tasks(
+    split: Split, count: int, *, categories: tuple[str, ...] = (), templates: tuple[str, ...] = (), seed: int = 0
+) -> list[Task]:
+    """``count`` instances of a split, templates in turn, the same for the same arguments.
+
+    Raises:
+        InvalidInputError: no template is left, or more instances are asked for than the split has seeds.
+    """
+    from lamsim_core.tasks.instance import instantiate
+
+    chosen = templates_of(split, categories, templates)
+    seeds = seed_range(split)
+    rounds = -(-count // len(chosen))
+    if count < 1 or rounds > len(seeds):
+        raise InvalidInputError(f"Between 1 and {len(seeds) * len(chosen)} tasks can be planned, not {count}.")
+    order = random.Random(derive_seed("plan", split, seed)).sample(seeds, rounds)
+    return [instantiate(chosen[number % len(chosen)], order[number // len(chosen)]) for number in range(count)]

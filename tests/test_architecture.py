@@ -1,0 +1,184 @@
+"""The architecture, kept true: layers, lazy imports, sizes, and the calls that are never made."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "lamsim_core"
+LAYERS: list[set[str]] = [
+    {"canonical", "errors", "settings", "records"},
+    {"environment", "store", "models", "jobs"},
+    {"tools", "tasks", "feedback", "agent"},
+    {"explore"},
+    {"curate"},
+    {"train"},
+    {"evaluate"},
+    {"ui", "shell"},
+    {"__main__"},
+]
+HEAVY = {
+    "torch": ("models", "train"),
+    "transformers": ("models", "train"),
+    "trl": ("models", "train"),
+    "peft": ("models", "train"),
+    "bitsandbytes": ("models", "train"),
+    "datasets": ("models", "train"),
+    "safetensors": ("models", "train"),
+    "duckdb": ("store",),
+    "pyarrow": ("store",),
+    "streamlit": ("ui",),
+    "plotly": ("ui",),
+}
+"""Who may import what is slow or has one home."""
+
+SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"])
+MODULES = [path for path in SOURCES if PACKAGE in path.parents]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def layer_of(part: str) -> int:
+    return next(number for number, parts in enumerate(LAYERS) if part in parts)
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes: Iterator[ast.AST] = iter(tree.body) if top_level_only else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "lamsim_core":
+                yield from (f"lamsim_core.{alias.name}" for alias in node.names)
+            yield node.module
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p != PACKAGE / "__init__.py"], ids=name_of)
+def test_dependencies_point_one_way(path: Path) -> None:
+    mine = layer_of(part_of(path))
+    for target in imports(path):
+        parts = target.split(".")
+        if parts[0] == "lamsim_core" and len(parts) > 1 and parts[1] != "__version__":
+            assert layer_of(parts[1]) <= mine, f"{name_of(path)} imports {target}, which lies above it"
+
+
+def test_feedback_and_agent_share_nothing_but_records_and_environment() -> None:
+    for path in MODULES:
+        banned = {"feedback": "agent", "agent": "feedback"}.get(part_of(path))
+        if banned:
+            assert not [t for t in imports(path) if t.startswith(f"lamsim_core.{banned}")], name_of(path)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_slow_libraries_have_one_home(path: Path) -> None:
+    home = part_of(path) if PACKAGE in path.parents else "ui"
+    for target in imports(path):
+        allowed = HEAVY.get(target.split(".")[0])
+        assert allowed is None or home in allowed, f"{name_of(path)} imports {target}"
+
+
+def test_nothing_slow_is_imported_before_it_is_needed() -> None:
+    """Neither torch nor DuckDB nor Streamlit comes along with the core."""
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in MODULES
+        if part_of(path) not in ("ui", "train", "__main__") and "__main__" not in path.name
+    ]
+    code = (
+        f"import importlib, sys\nfor name in {modules!r}: importlib.import_module(name)\n"
+        "slow = {'torch', 'transformers', 'trl', 'peft', 'bitsandbytes', 'datasets', 'streamlit', 'duckdb', 'ray'}\n"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_modules_stay_small(path: Path) -> None:
+    limit = 400 if PACKAGE in path.parents else 150
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= limit, f"{name_of(path)} has {lines} lines; is it still about one thing?"
+
+
+def test_no_module_is_a_drawer_for_everything() -> None:
+    assert not [name_of(p) for p in SOURCES if p.stem in {"utils", "util", "helpers", "common", "misc"}]
+
+
+BANNED_CALLS = {"eval", "exec", "compile", "__import__"}
+BANNED_ATTRIBUTES = {
+    ("st", "html"),
+    ("components", "html"),
+    ("pickle", "load"),
+    ("pickle", "loads"),
+    ("torch", "load"),
+    ("os", "system"),
+    ("marshal", "loads"),
+    ("yaml", "unsafe_load"),
+    ("yaml", "full_load"),
+}
+BANNED_KEYWORDS = {"shell", "unsafe_allow_html", "unsafe_allow_javascript", "trust_remote_code"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_nothing_runs_text(path: Path) -> None:
+    """No call that could execute what a model, a file or a page says."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        where = f"{name_of(path)}:{node.lineno}"
+        if isinstance(node.func, ast.Name):
+            assert node.func.id not in BANNED_CALLS, where
+        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+            assert (node.func.value.id, node.func.attr) not in BANNED_ATTRIBUTES, where
+        for keyword in node.keywords:
+            if keyword.arg in BANNED_KEYWORDS:
+                assert isinstance(keyword.value, ast.Constant) and keyword.value.value is False, where
+
+
+WRITERS_OF_MARKDOWN = {
+    "markdown", "write", "caption", "title", "header", "subheader", "info", "success", "warning", "error", "toast"
+}  # fmt: skip
+CLEANERS = {"clean", "plain"}
+
+
+def literal(node: ast.expr) -> bool:
+    """A literal, or built only from literals, numbers formatted with a spec, cleaned text and upper-case constants."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.JoinedStr):
+        return all(literal(value) for value in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return node.format_spec is not None or literal(node.value)
+    if isinstance(node, ast.Name):
+        return node.id.isupper()
+    if isinstance(node, ast.Attribute):
+        return node.attr.isupper()
+    if isinstance(node, ast.IfExp):
+        return literal(node.body) and literal(node.orelse)
+    if isinstance(node, ast.BinOp):
+        return literal(node.left) and literal(node.right)
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        return name in CLEANERS or name in {"len", "round", "sum"}
+    return isinstance(node, ast.Subscript) and literal(node.value)
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if PACKAGE not in p.parents or part_of(p) == "ui"], ids=name_of)
+def test_markdown_is_never_written_from_data(path: Path) -> None:
+    """Text that is not ours passes ``clean`` (or is drawn by ``draw.untrusted``) before Streamlit may read markup in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+            continue
+        if node.func.attr in WRITERS_OF_MARKDOWN and isinstance(node.func.value, ast.Name | ast.Attribute):
+            assert literal(node.args[0]), f"{name_of(path)}:{node.lineno} writes markdown from data"
