@@ -46,7 +46,11 @@ def parse_reply(text: str, first_index: int = 0) -> ParsedReply:
     for number, region in enumerate(regions):
         if number >= MAX_CALLS:
             raw = OPEN + OPEN.join(regions[number:])
-            calls.append(_broken(first_index + number, raw, f"One reply may hold {MAX_CALLS} calls; this one holds {len(regions)}."))
+            calls.append(
+                _broken(
+                    first_index + number, raw, f"One reply may hold {MAX_CALLS} calls; this one holds {len(regions)}."
+                )
+            )
             break
         body, closed, rest = region.partition(CLOSE)
         calls.append(_read(first_index + number, body, bool(closed)))

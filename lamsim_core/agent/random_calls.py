@@ -14,12 +14,11 @@ def random_call(task: Task, steps: Sequence[Step], rng: random.Random) -> tuple[
     """One call of a tool offered, and the values it could choose from."""
     seen = _seen(task, steps)
     tool = rng.choice(task.tools)
-    properties: dict[str, Any] = dict(tool.parameters.get("properties") or {})  # type: ignore[call-overload]
-    required = tool.parameters.get("required") or []
+    parameters: dict[str, Any] = tool.parameters
     arguments = {
         name: _value(schema, seen, rng)
-        for name, schema in properties.items()
-        if (isinstance(required, list) and name in required) or rng.random() < 0.3
+        for name, schema in parameters["properties"].items()
+        if name in parameters["required"] or rng.random() < 0.3
     }
     return GoldCall(name=tool.name, arguments=arguments), seen
 

@@ -32,7 +32,9 @@ class ArgumentValidator:
         """Every fault, in the schema's order; empty when the arguments are valid."""
         if self._validator.is_valid(arguments):
             return ()
-        return tuple(fault for error in self._validator.iter_errors(arguments) for fault in self._explain(error, arguments))
+        return tuple(
+            fault for error in self._validator.iter_errors(arguments) for fault in self._explain(error, arguments)
+        )
 
     def _explain(self, error: Any, arguments: dict[str, JsonValue]) -> list[ArgumentFault]:
         kind = error.kind
@@ -45,7 +47,11 @@ class ArgumentValidator:
             note = self._properties.get(name, {}).get("description", "")
             return [
                 ArgumentFault(
-                    "missing", f"{path}.{name}", name, None, f"The argument {name!r} is required{': ' if note else '.'}{note}"
+                    "missing",
+                    f"{path}.{name}",
+                    name,
+                    None,
+                    f"The argument {name!r} is required{': ' if note else '.'}{note}",
                 )
             ]
         if keyword == "additionalProperties":
@@ -65,7 +71,9 @@ class ArgumentValidator:
             types = [str(t) for t in kind.types]
             given = _json_type(got)
             return [
-                ArgumentFault("type", path, "/".join(types), given, f"{shown} must be {' or '.join(types)}, not {given}.")
+                ArgumentFault(
+                    "type", path, "/".join(types), given, f"{shown} must be {' or '.join(types)}, not {given}."
+                )
             ]
         if keyword in ("enum", "const"):
             options = kind.options if keyword == "enum" else [kind.expected_value]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 import docstring_parser
-from pydantic import JsonValue, create_model
+from pydantic import BaseModel, JsonValue, create_model
 
 from lamsim_core.environment.arguments import ArgumentValidator
 from lamsim_core.environment.world import World
@@ -88,7 +88,8 @@ def _parameters(function: Callable[..., Any], name: str) -> dict[str, Any]:
             raise TypeError(f"tool {name!r}: parameter {parameter.name!r} needs a type and a line in the docstring")
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         fields[parameter.name] = (hints[parameter.name], default)
-    raw = create_model(name, **fields).model_json_schema()
+    model: type[BaseModel] = create_model(name, **fields)
+    raw = model.model_json_schema()
     properties = {
         key: {**_tidy(schema), "description": described[key]} for key, schema in raw.get("properties", {}).items()
     }

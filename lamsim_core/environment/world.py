@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
 from pydantic import JsonValue
 
 from lamsim_core.canonical import canonical_json
-from lamsim_core.records import Row, RowChange
+from lamsim_core.records import RowChange
 
 FrozenRow = Mapping[str, JsonValue]
 Snapshot = Mapping[str, Mapping[str, FrozenRow]]
@@ -70,14 +71,14 @@ class World:
         self._next_id[prefix] = number + 1
         return f"{prefix}_{number}"
 
-    def insert(self, table: str, row: Row) -> FrozenRow:
+    def insert(self, table: str, row: Mapping[str, Any]) -> FrozenRow:
         """Add a row. Raises ValueError when its id is missing or taken."""
         row_id = row.get("id")
         if not isinstance(row_id, str) or row_id in self._tables[table]:
             raise ValueError(f"a new row of {table!r} needs an unused string id, got {row_id!r}")
         return self._put(table, row_id, row)
 
-    def update(self, table: str, row_id: str, **changes: JsonValue) -> FrozenRow:
+    def update(self, table: str, row_id: str, **changes: Any) -> FrozenRow:
         """Replace fields of a row. Raises KeyError when the row or a field does not exist."""
         row = self._tables[table][row_id]
         unknown = changes.keys() - row.keys()
@@ -125,7 +126,7 @@ class World:
             if (change := _change(table, row_id, old, self._tables[table].get(row_id)))
         )
 
-    def _put(self, table: str, row_id: str, row: Row) -> FrozenRow:
+    def _put(self, table: str, row_id: str, row: Mapping[str, Any]) -> FrozenRow:
         frozen = MappingProxyType(dict(row))
         new_hash = _row_hash(table, row_id, frozen)
         old = self._tables[table].get(row_id)

@@ -69,9 +69,7 @@ def explore(
 def _attempt(
     task: Task, policy: Policy, run: str, attempt: int, max_steps: int, should_stop: Callable[[], bool]
 ) -> Trajectory:
-    for event in run_attempt(
-        task, policy, run=run, attempt=attempt, max_steps=max_steps, should_stop=should_stop
-    ):
+    for event in run_attempt(task, policy, run=run, attempt=attempt, max_steps=max_steps, should_stop=should_stop):
         if isinstance(event, Ended):
             return event.trajectory
     raise AssertionError("an attempt always ends")

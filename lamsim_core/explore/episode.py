@@ -14,7 +14,7 @@ from lamsim_core.environment import Environment
 from lamsim_core.errors import ModelError, StoppedError
 from lamsim_core.feedback import Judge, action_checks, final_checks
 from lamsim_core.models.backend import Completion
-from lamsim_core.records import Ending, Step, Task, ToolCall, Trajectory, Usage
+from lamsim_core.records import Ending, Observation, RowChange, Step, Task, ToolCall, Trajectory, Usage
 from lamsim_core.tasks import build_environment
 
 
@@ -44,7 +44,9 @@ Event = Token | Acted | Ended
 
 def versions() -> dict[str, str]:
     """Versions written into every trajectory: the product, Python, and the checks in force."""
-    checks = [(check.id, check.version) for check in (*action_checks().values(), *final_checks().values())]
+    checks = [(c.id, c.version) for c in action_checks().values()] + [
+        (c.id, c.version) for c in final_checks().values()
+    ]
     return {"lamsim": __version__, "python": platform.python_version(), "checks": content_hash(checks)}
 
 
@@ -152,10 +154,10 @@ class _Episode:
         self, call: ToolCall | None, text: str, turn: int, reply: str | None, usage: Usage | None, seed: int
     ) -> Step:
         started = time.perf_counter()
-        if call is None:
-            state = self.environment.world.state_hash()
-            observation, changes, before, after = None, (), state, state
-        else:
+        before = after = self.environment.world.state_hash()
+        observation: Observation | None = None
+        changes: tuple[RowChange, ...] = ()
+        if call is not None:
             observation, changes, before, after = self.environment.step(call)
         verdicts = self.judge.action(call, text, observation, changes, self.steps)
         step = Step(

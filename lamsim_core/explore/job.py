@@ -48,9 +48,7 @@ class ExploreParams(Record):
 
     def plan(self) -> list[Task]:
         """The instances to try, the same for the same parameters."""
-        return plan_tasks(
-            self.split, self.tasks, categories=self.categories, templates=self.templates, seed=self.seed
-        )
+        return plan_tasks(self.split, self.tasks, categories=self.categories, templates=self.templates, seed=self.seed)
 
 
 def run(context: JobContext) -> dict[str, Any]:
@@ -98,7 +96,7 @@ def run_of(context: JobContext, file: str) -> str:
 
 def stored_attempts(store: Store, run_id: str) -> dict[tuple[str, int], bool]:
     """Task key and attempt of what a run has stored, with whether it passed."""
-    return {(t.task.key, t.attempt): t.passed is True for t in store.trajectories_of_run(run_id)}
+    return {(t.task.key, t.attempt): t.passed is True for t in store.read_run(run_id)}
 
 
 def _explore(context: JobContext, store: Store, params: ExploreParams, tasks: list[Task], run_id: str) -> Summary:

@@ -81,9 +81,7 @@ class LiveRun:
         )
         self._thread.start()
 
-    def _run(
-        self, settings: Settings, on_trajectory: Callable[[Trajectory], object], quantisation: str | None
-    ) -> None:
+    def _run(self, settings: Settings, on_trajectory: Callable[[Trajectory], object], quantisation: str | None) -> None:
         try:
             self._policy = make_policy(settings, self.policy_name, self.sampling, quantisation=quantisation)
             self._follow(self._policy, on_trajectory)

@@ -12,13 +12,11 @@ from lamsim_core.records import ExpectedAnswer
 
 _DATE_OR_TIME = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}:\d{2}\b")
 _NUMBER = re.compile(r"(?<![\w.,])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w|[.,]\d)")
-_WORDS = {
-    word: float(number)
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split()
-    )
-}
+_SPELLED = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+_WORDS = {word: float(number) for number, word in enumerate(_SPELLED.split())}
 _NUMBER_WORD = re.compile(r"\b(" + "|".join(_WORDS) + r")\b")
 _DECLINES = re.compile(
     r"\b(can ?not|can't|cant|unable|not able|not possible|impossible|isn't possible|not supported|not available|"

@@ -90,7 +90,12 @@ def path_progress(attempt: Attempt) -> Iterator[Finding]:
     ]
     done = sum((call.name, call.arguments) in made for call in attempt.task.gold)
     if done < len(attempt.task.gold):
-        yield Fail(None, f"{done} of {len(attempt.task.gold)} reference calls were made.", expected=len(attempt.task.gold), got=done)
+        yield Fail(
+            None,
+            f"{done} of {len(attempt.task.gold)} reference calls were made.",
+            expected=len(attempt.task.gold),
+            got=done,
+        )
 
 
 @final_check("path.cost", version=1, gate=False)
@@ -98,7 +103,12 @@ def path_cost(attempt: Attempt) -> Iterator[Finding]:
     """No more calls were made than the reference solution needs."""
     calls = sum(step.call is not None for step in attempt.steps)
     if calls > len(attempt.task.gold):
-        yield Fail(None, f"{calls} calls; the reference needs {len(attempt.task.gold)}.", expected=len(attempt.task.gold), got=calls)
+        yield Fail(
+            None,
+            f"{calls} calls; the reference needs {len(attempt.task.gold)}.",
+            expected=len(attempt.task.gold),
+            got=calls,
+        )
 
 
 def _doing(change: RowChange) -> str:

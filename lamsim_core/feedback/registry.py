@@ -94,9 +94,7 @@ class Check(Generic[Subject]):
 
     def _verdict(self, finding: Finding) -> Verdict:
         if isinstance(finding, Abstain):
-            return Verdict(
-                check=self.id, version=self.version, outcome="abstain", gate=self.gate, message=finding.why
-            )
+            return Verdict(check=self.id, version=self.version, outcome="abstain", gate=self.gate, message=finding.why)
         return Verdict(
             check=self.id,
             version=self.version,

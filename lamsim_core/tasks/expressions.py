@@ -33,7 +33,7 @@ def _money(value: float) -> str:
 
 @lru_cache(maxsize=1)
 def _sandbox() -> ImmutableSandboxedEnvironment:
-    sandbox = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - plain text
+    sandbox = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     sandbox.filters.update(weekday=_weekday, clock=_clock, day=_day, money=_money)
     return sandbox
 

@@ -1,7 +1,6 @@
 """From template and seed to a concrete task in a concrete world."""
 
 import random
-from collections.abc import Sequence
 from typing import Any, cast
 
 from pydantic import JsonValue
@@ -40,7 +39,9 @@ def instantiate(template: Template, seed: int) -> Task:
             reason = str(redraw)
         except InvalidInputError as error:
             raise template.error(str(error)) from error
-    raise template.error(f"no fair instance for seed {seed} in {_DRAWS} drawings; the last was refused because {reason}")
+    raise template.error(
+        f"no fair instance for seed {seed} in {_DRAWS} drawings; the last was refused because {reason}"
+    )
 
 
 def build_environment(task: Task) -> Environment:
@@ -127,7 +128,9 @@ def _solve(template: Template, scope: dict[str, Any], world: World) -> tuple[tup
     calls: list[GoldCall] = []
     for index, step in enumerate(template.solve):
         arguments = evaluate(step.arguments, scope)
-        observation = environment.step(ToolCall(id=f"gold_{index}", name=step.call, arguments=arguments, raw="")).observation
+        observation = environment.step(
+            ToolCall(id=f"gold_{index}", name=step.call, arguments=arguments, raw="")
+        ).observation
         if observation.fault == "refused":
             raise _RedrawError(f"the reference solution is refused: {observation.content}")
         if not observation.ok:
@@ -144,7 +147,9 @@ def _answer(template: Template, scope: dict[str, Any]) -> ExpectedAnswer | None:
         return ExpectedAnswer(kind="decline")
     if expect.answer is None:
         return None
-    rivals = tuple(dict.fromkeys(str(item) for item in cast(list[JsonValue], evaluate(expect.answer.rivals, scope) or [])))
+    rivals = tuple(
+        dict.fromkeys(str(item) for item in cast(list[JsonValue], evaluate(expect.answer.rivals, scope) or []))
+    )
     if expect.answer.number is not None:
         value = evaluate(expect.answer.number, scope)
         if not isinstance(value, int | float) or isinstance(value, bool):
@@ -195,5 +200,3 @@ def _checks(answer: ExpectedAnswer | None, changes: bool) -> tuple[str, ...]:
     if changes:
         gates.append("state.goal")
     return (*gates, "state.collateral")
-
-

@@ -47,7 +47,9 @@ def _refuse_conflict(world: World, start: str, minutes: int, but: str = "") -> N
         raise ToolRefusedError(f"{start} is in the past; now it is {world.now.strftime(_FORMAT)}.")
     for row in world.rows("events"):
         if row["id"] != but and _overlaps(row, moment, minutes):
-            raise ToolRefusedError(f"{start} overlaps with '{row['title']}' ({row['start']}, {row['minutes']} minutes).")
+            raise ToolRefusedError(
+                f"{start} overlaps with '{row['title']}' ({row['start']}, {row['minutes']} minutes)."
+            )
 
 
 @tool(mutates=False)

@@ -1,0 +1,282 @@
+"""An online shop: products with stock and smallest quantities, one cart, coupons with conditions, and past orders.
+
+Money is in euros and rounded to cents. The cart is one row, so that carts with the same content are the same state.
+"""
+
+import random
+import unicodedata
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from lamsim_core.environment import ToolRefusedError, World, tool
+from lamsim_core.environment.world import FrozenRow
+
+TITLE = "Shopping"
+
+Quantity = Annotated[int, Field(ge=1, le=99)]
+
+_DAY = "%Y-%m-%d"
+_CART = "cart"
+
+
+def _number(row: FrozenRow, field: str) -> float:
+    value = row[field]
+    if not isinstance(value, int | float):
+        raise TypeError(f"{field} of {row['id']} is not a number")
+    return float(value)
+
+
+def _words(text: str) -> list[str]:
+    """Words as they are searched: case and accents do not matter."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in plain if not unicodedata.combining(letter)).split()
+
+
+def _matches(query: str, name: str) -> bool:
+    known = _words(name)
+    return all(any(word.startswith((part, part.removesuffix("s"))) for word in known) for part in _words(query))
+
+
+def _product(world: World, product_id: str) -> FrozenRow:
+    row = world.get("products", product_id)
+    if row is None:
+        raise ToolRefusedError(f"There is no product {product_id[:80]}. Look up its id with search_products.")
+    return row
+
+
+def _cart(world: World) -> tuple[dict[str, int], FrozenRow | None]:
+    """Quantities in the cart by product id, and the coupon applied."""
+    row = world.rows("cart")[0]
+    lines = row["lines"]
+    coupon = None if row["coupon"] is None else world.get("coupons", str(row["coupon"]))
+    return {key: int(str(value)) for key, value in lines.items()} if isinstance(lines, dict) else {}, coupon
+
+
+def _subtotal(world: World, lines: dict[str, int]) -> float:
+    return round(sum(_number(_product(world, key), "price") * count for key, count in lines.items()), 2)
+
+
+def _total(world: World) -> float:
+    """What the cart costs. A coupon counts only while the cart reaches its minimum."""
+    lines, coupon = _cart(world)
+    subtotal = _subtotal(world, lines)
+    if coupon is None or subtotal < _number(coupon, "minimum"):
+        return subtotal
+    return round(subtotal * (100 - _number(coupon, "percent")) / 100, 2)
+
+
+def _set_lines(world: World, lines: dict[str, int]) -> None:
+    world.update("cart", _CART, lines=dict(sorted(lines.items())))
+
+
+@tool(mutates=False)
+def search_products(world: World, query: str) -> list[dict[str, Any]]:
+    """Find products whose name contains all the given words.
+
+    Args:
+        query: Words of the name.
+    """
+    if not _words(query):
+        raise ToolRefusedError("Give at least one word of the product's name.")
+    return [
+        {"id": row["id"], "name": row["name"], "price": row["price"], "in_stock": _number(row, "stock") > 0}
+        for row in world.rows("products")
+        if _matches(query, str(row["name"]))
+    ]
+
+
+@tool(mutates=False)
+def view_cart(world: World) -> dict[str, Any]:
+    """Show what is in the cart and what it costs."""
+    lines, coupon = _cart(world)
+    shown = [{"product_id": key, "name": _product(world, key)["name"], "quantity": lines[key]} for key in lines]
+    return {"items": shown, "coupon": coupon and coupon["code"], "total": _total(world)}
+
+
+@tool(mutates=True)
+def add_to_cart(world: World, product_id: str, quantity: Quantity = 1) -> dict[str, Any]:
+    """Put a product into the cart.
+
+    Args:
+        product_id: The product's id.
+        quantity: How many.
+    """
+    row, (lines, _) = _product(world, product_id), _cart(world)
+    wanted, stock, least = lines.get(product_id, 0) + quantity, int(_number(row, "stock")), row["min_quantity"]
+    if stock == 0:
+        raise ToolRefusedError(f"{row['name']} is out of stock.")
+    if wanted > stock:
+        raise ToolRefusedError(f"Only {stock} of {row['name']} are in stock; the cart would hold {wanted}.")
+    if wanted < int(str(least)):
+        raise ToolRefusedError(f"{row['name']} is sold from {least} pieces on.")
+    _set_lines(world, {**lines, product_id: wanted})
+    return {"added": row["name"], "in_cart": wanted, "total": _total(world)}
+
+
+@tool(mutates=True)
+def remove_from_cart(world: World, product_id: str) -> dict[str, Any]:
+    """Take a product out of the cart, all pieces of it.
+
+    Args:
+        product_id: The product's id.
+    """
+    row, (lines, _) = _product(world, product_id), _cart(world)
+    if product_id not in lines:
+        raise ToolRefusedError(f"{row['name']} is not in the cart. See view_cart.")
+    del lines[product_id]
+    _set_lines(world, lines)
+    return {"removed": row["name"], "total": _total(world)}
+
+
+@tool(mutates=True)
+def apply_coupon(world: World, code: str) -> dict[str, Any]:
+    """Apply a coupon to the cart. It replaces another coupon.
+
+    Args:
+        code: The coupon's code.
+    """
+    lines, applied = _cart(world)
+    row = next((row for row in world.rows("coupons") if str(row["code"]).casefold() == code.casefold().strip()), None)
+    if row is None:
+        raise ToolRefusedError(f"There is no coupon {code[:80]}.")
+    if row["used"]:
+        raise ToolRefusedError(f"The coupon {row['code']} has already been used.")
+    if str(row["last_day"]) < world.now.strftime(_DAY):
+        raise ToolRefusedError(f"The coupon {row['code']} expired on {row['last_day']}.")
+    if applied is not None and applied["id"] == row["id"]:
+        raise ToolRefusedError(f"The coupon {row['code']} is already applied.")
+    if _subtotal(world, lines) < _number(row, "minimum"):
+        raise ToolRefusedError(f"The coupon {row['code']} needs a cart of at least {row['minimum']} euros.")
+    world.update("cart", _CART, coupon=row["id"])
+    return {"coupon": row["code"], "percent": row["percent"], "total": _total(world)}
+
+
+@tool(mutates=True)
+def checkout(world: World) -> dict[str, Any]:
+    """Order everything in the cart and empty it."""
+    lines, coupon = _cart(world)
+    if not lines:
+        raise ToolRefusedError("The cart is empty.")
+    total, ordered = _total(world), []
+    for product_id, count in lines.items():
+        row = _product(world, product_id)
+        stock = int(_number(row, "stock"))
+        if stock < count:
+            raise ToolRefusedError(f"Only {stock} of {row['name']} are left.")
+        world.update("products", product_id, stock=stock - count)
+        ordered.append({"product": row["name"], "quantity": count})
+    if coupon is not None and total < _subtotal(world, lines):
+        world.update("coupons", str(coupon["id"]), used=True)
+    world.update("cart", _CART, lines={}, coupon=None)
+    order = {"day": world.now.strftime(_DAY), "lines": ordered, "total": total, "status": "processing", "carrier": None}
+    row = world.insert("orders", {"id": world.new_id("ord"), **order})
+    return {"order_id": row["id"], "total": total}
+
+
+@tool(mutates=False)
+def list_orders(world: World) -> list[dict[str, Any]]:
+    """List the past orders, newest first."""
+    rows = sorted(world.rows("orders"), key=lambda row: str(row["day"]), reverse=True)
+    return [{"id": row["id"], "day": row["day"], "products": _names(row), "total": row["total"]} for row in rows]
+
+
+def _names(order: FrozenRow) -> list[str]:
+    lines = order["lines"] if isinstance(order["lines"], list) else []
+    return [str(line["product"]) for line in lines if isinstance(line, dict)]
+
+
+@tool(mutates=False)
+def track_order(world: World, order_id: str) -> dict[str, Any]:
+    """Show where an order is and who delivers it.
+
+    Args:
+        order_id: The order's id.
+    """
+    row = world.get("orders", order_id)
+    if row is None:
+        raise ToolRefusedError(f"There is no order {order_id[:80]}. Look up its id with list_orders.")
+    return {"status": row["status"], "carrier": row["carrier"]}
+
+
+def populate(rng: random.Random, content: dict[str, Any]) -> World:
+    """A shop with twenty products of five kinds, a cart with two or three of them, three coupons and some past orders."""
+    world = World(datetime(2026, rng.randint(1, 12), rng.randint(1, 28), 10, 0))  # noqa: DTZ001 - local time
+    for table in ("products", "cart", "coupons", "orders"):
+        world.add_table(table)
+    numbers = rng.sample(range(1000, 9000), 100)
+    kinds = rng.sample(sorted(content["kinds"]), 10)
+    offered = [(kind, brand) for kind in kinds[:5] for brand in rng.sample(content["brands"], 4)]
+    prices = {kind: rng.sample(range(*content["kinds"][kind]), 4) for kind in kinds[:5]}
+    for kind, brand in rng.sample(offered, len(offered)):
+        price = prices[kind].pop() + rng.choice([0.25, 0.5, 0.9, 0.95, 0.99])
+        plenty = kind == kinds[0]  # in every shop one kind leaves a choice
+        stock = rng.randint(4, 30) if plenty or rng.random() < 0.7 else 0
+        least = 1 if plenty else rng.choices([1, 2, 3], weights=[8, 1, 1])[0]
+        row = {"name": f"{brand} {kind}", "kind": kind, "price": round(price, 2), "stock": stock, "min_quantity": least}
+        world.insert("products", {"id": f"prd_{numbers.pop()}", **row})
+    _fill_cart(world, rng)
+    _issue_coupons(world, rng, content, numbers)
+    _fill_orders(world, rng, content, kinds[5:], numbers)
+    return world
+
+
+def _fill_cart(world: World, rng: random.Random) -> None:
+    """One product of two or three kinds; the first a single piece, so that 'take it out' has one meaning."""
+    for_sale = [row for row in world.rows("products") if row["min_quantity"] == 1 and _number(row, "stock") > 0]
+    by_kind = {str(row["kind"]): str(row["id"]) for row in rng.sample(for_sale, len(for_sale))}
+    chosen = rng.sample(sorted(by_kind.values()), min(len(by_kind), rng.randint(2, 3)))
+    lines = {product_id: 1 if index == 0 else rng.randint(1, 3) for index, product_id in enumerate(chosen)}
+    world.insert("cart", {"id": _CART, "lines": dict(sorted(lines.items())), "coupon": None})
+
+
+def _issue_coupons(world: World, rng: random.Random, content: dict[str, Any], numbers: list[int]) -> None:
+    """One coupon the cart can have, one it is too small for, one that expired."""
+    reached = _subtotal(world, _cart(world)[0])
+    minimums = [rng.randint(1, 10) / 10 * reached // 5 * 5, reached // 10 * 10 + 10 * rng.randint(2, 9), 0]
+    for word, minimum, days in zip(rng.sample(content["coupons"], 3), minimums, (30, 30, -20), strict=True):
+        percent = rng.choice([5, 10, 15, 20, 25, 30])
+        last = (world.now + timedelta(days=days + rng.randint(-10, 10))).strftime(_DAY)
+        row = {"percent": percent, "minimum": int(minimum), "last_day": last, "used": False}
+        world.insert("coupons", {"id": f"cpn_{numbers.pop()}", "code": f"{word}{percent}", **row})
+
+
+def _fill_orders(
+    world: World, rng: random.Random, content: dict[str, Any], kinds: list[str], numbers: list[int]
+) -> None:
+    """Three to five orders of different days. Every kind was ordered once, so that 'the kettle I ordered' is clear."""
+    count = rng.randint(3, 5)
+    for ago in sorted(rng.sample(range(2, 60), count), reverse=True):
+        kind = kinds.pop()
+        quantity = rng.randint(1, 2)
+        price = rng.randrange(*content["kinds"][kind]) + rng.choice([0.0, 0.5, 0.9])
+        order = {
+            "day": (world.now - timedelta(days=ago)).strftime(_DAY),
+            "lines": [{"product": f"{rng.choice(content['brands'])} {kind}", "quantity": quantity}],
+            "total": round(price * quantity, 2),
+            "status": "delivered" if ago > 14 else rng.choice(["shipped", "out for delivery", "delivered"]),
+            "carrier": rng.choice(content["carriers"]),
+        }
+        world.insert("orders", {"id": f"ord_{numbers.pop()}", **order})
+
+
+def cart_line(world: World, rng: random.Random) -> dict[str, Any]:
+    """A product of which the cart holds exactly one piece, for task templates."""
+    single = [key for key, count in _cart(world)[0].items() if count == 1]
+    return dict(_product(world, rng.choice(single)))
+
+
+def usable_coupon(world: World, rng: random.Random) -> str:
+    """The code of a coupon that the cart can have today, for task templates."""
+    subtotal, today = _subtotal(world, _cart(world)[0]), world.now.strftime(_DAY)
+    usable = [row for row in world.rows("coupons") if str(row["last_day"]) >= today and not row["used"]]
+    return str(rng.choice([row for row in usable if _number(row, "minimum") <= subtotal])["code"])
+
+
+def ordered_product(world: World, rng: random.Random) -> str:
+    """The name of a product in one of the past orders, for task templates."""
+    return rng.choice([name for row in world.rows("orders") for name in _names(row)])
+
+
+MAKERS = {"cart_line": cart_line, "usable_coupon": usable_coupon, "ordered_product": ordered_product}
