@@ -1,0 +1,275 @@
+"""Every question the product asks the index, as typed functions. No SQL is written anywhere else but in this package.
+
+Each raises ``StoreError`` when the index cannot answer. None of them reads the journal anew: call ``index.sync()``
+first to see what was stored since. Newest first means by time of creation, then by id.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal, TypeVar, get_args
+
+from lamsim_core.errors import DamagedRecordError, InvalidInputError, NotFoundError
+from lamsim_core.records import Adapter, Dataset, Evaluation, Mark, Trajectory
+from lamsim_core.store.filters import COLUMN_OF, LISTS, Decision, TrajectoryFilter, conditions
+from lamsim_core.store.framing import decode, payload_hash
+from lamsim_core.store.index import Index
+from lamsim_core.store.rows import ConflictRow, DamageRow, Overview, RunRow, TrajectoryRow
+from lamsim_core.store.segments import Position, read_entry
+
+__all__ = [
+    "ConflictRow",
+    "DamageRow",
+    "Decision",
+    "Grouping",
+    "Overview",
+    "RunRow",
+    "TrajectoryFilter",
+    "TrajectoryRow",
+    "adapters",
+    "conflicts",
+    "count_trajectories",
+    "damage",
+    "datasets",
+    "decision_of",
+    "evaluations",
+    "facets",
+    "find_trajectories",
+    "get_trajectory",
+    "marks_of",
+    "neighbours",
+    "outcome_by",
+    "overview",
+    "runs",
+    "trajectories_in_run",
+    "trajectory_row",
+]
+
+Grouping = Literal[
+    "category", "template", "policy", "run", "split", "decision", "ended", "attempt", "tags", "error_classes", "tools"
+]
+"""What outcomes can be counted by; by a list, a trajectory counts once for each of its values."""
+
+_EVERYTHING = TrajectoryFilter()
+_Named = TypeVar("_Named", Dataset, Adapter, Evaluation)
+
+
+_ROW = ", ".join(TrajectoryRow.model_fields)
+_PLACE = "segment, byte_offset, byte_length, content_hash"
+
+
+def find_trajectories(
+    index: Index,
+    flt: TrajectoryFilter = _EVERYTHING,
+    *,
+    limit: int | None = 50,
+    offset: int = 0,
+    newest_first: bool = True,
+) -> list[TrajectoryRow]:
+    """A page of the trajectories that fit; all of them when ``limit`` is None."""
+    where, params = conditions(flt)
+    way = "DESC" if newest_first else "ASC"
+    page = {"limit": 2**62 if limit is None else max(0, limit), "offset": max(0, offset)}
+    rows = index.query(
+        f"SELECT {_ROW} FROM current WHERE {where} ORDER BY created {way}, id {way} LIMIT $limit OFFSET $offset",
+        {**params, **page},
+    )
+    return [TrajectoryRow.model_validate(row) for row in rows]
+
+
+def count_trajectories(index: Index, flt: TrajectoryFilter = _EVERYTHING) -> int:
+    """How many trajectories fit."""
+    where, params = conditions(flt)
+    return int(_one(index, f"SELECT count(*) AS n FROM current WHERE {where}", params)["n"])
+
+
+def trajectory_row(index: Index, trajectory_id: str) -> TrajectoryRow:
+    """One trajectory as in a list.
+
+    Raises:
+        NotFoundError: there is none with this id.
+    """
+    rows = index.query(f"SELECT {_ROW} FROM current WHERE id = $id", {"id": trajectory_id})
+    if not rows:
+        raise NotFoundError("trajectory", trajectory_id)
+    return TrajectoryRow.model_validate(rows[0])
+
+
+def get_trajectory(index: Index, trajectory_id: str) -> Trajectory:
+    """One trajectory, whole, read from the journal and checked against its hash.
+
+    Raises:
+        NotFoundError: there is none with this id.
+        DamagedRecordError: the journal does not hold any more what was written.
+    """
+    rows = index.query(f"SELECT {_PLACE} FROM trajectories WHERE id = $id", {"id": trajectory_id})
+    if not rows:
+        raise NotFoundError("trajectory", trajectory_id)
+    return _read_trajectory(index, rows[0])
+
+
+def trajectories_in_run(index: Index, run: str) -> Iterator[Trajectory]:
+    """Every trajectory of a run, whole, the oldest first; one per planned attempt.
+
+    Raises:
+        DamagedRecordError: the journal does not hold any more what was written.
+    """
+    rows = index.query(f"SELECT {_PLACE} FROM trajectories WHERE run = $run ORDER BY created, id", {"run": run})
+    for row in rows:
+        yield _read_trajectory(index, row)
+
+
+def neighbours(
+    index: Index, flt: TrajectoryFilter, trajectory_id: str, *, newest_first: bool = True
+) -> tuple[str | None, str | None]:
+    """The trajectories listed before and after this one, which itself need not fit the filter (any more).
+
+    Raises:
+        NotFoundError: there is no trajectory with this id.
+    """
+    here = index.query("SELECT created, id FROM trajectories WHERE id = $id", {"id": trajectory_id})
+    if not here:
+        raise NotFoundError("trajectory", trajectory_id)
+    where, params = conditions(flt)
+    place = {"here_created": here[0]["created"], "here_id": here[0]["id"]}
+    found: list[str | None] = []
+    for sign, way in ((">", "ASC"), ("<", "DESC")):
+        rows = index.query(
+            f"SELECT id FROM current WHERE {where} AND (created, id) {sign} ($here_created, $here_id) "
+            f"ORDER BY created {way}, id {way} LIMIT 1",
+            {**params, **place},
+        )
+        found.append(rows[0]["id"] if rows else None)
+    newer, older = found
+    return (newer, older) if newest_first else (older, newer)
+
+
+def facets(index: Index) -> dict[str, list[str]]:
+    """The values there are to choose from, for each filter of ``TrajectoryFilter`` that takes values, sorted."""
+    parts = []
+    for name, column in COLUMN_OF.items():
+        source = "current" if name == "decisions" else "trajectories"
+        parts.append(f"SELECT DISTINCT '{name}' AS facet, {column} AS v FROM {source}")
+    for name in LISTS:
+        source = "current" if name == "tags" else "trajectories"
+        parts.append(f"SELECT DISTINCT '{name}' AS facet, unnest({name}) AS v FROM {source}")
+    rows = index.query(f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY ALL")
+    values: dict[str, list[str]] = {name: [] for name in (*COLUMN_OF, *LISTS)}
+    for row in rows:
+        values[row["facet"]].append(row["v"])
+    return values
+
+
+def marks_of(index: Index, trajectory_id: str) -> list[Mark]:
+    """Every human decision about a trajectory, the newest (which counts) first."""
+    fields = ", ".join(Mark.model_fields)
+    rows = index.query(
+        f"SELECT {fields} FROM marks WHERE trajectory = $id ORDER BY created DESC, id DESC", {"id": trajectory_id}
+    )
+    return [Mark.model_validate(row) for row in rows]
+
+
+def decision_of(index: Index, trajectory_id: str) -> Decision:
+    """The human decision that counts for a trajectory; ``undecided`` when there is none."""
+    marks = marks_of(index, trajectory_id)
+    return marks[0].decision if marks else "undecided"
+
+
+def runs(index: Index) -> list[RunRow]:
+    """Every run, the newest first."""
+    rows = index.query(
+        "SELECT run, min(created) AS first, max(created) AS last, count(*) AS count, count(*) FILTER (passed) AS passed, "
+        "count(*) FILTER (NOT passed) AS failed, count(*) FILTER (passed IS NULL) AS unscored, "
+        "list_sort(list(DISTINCT policy)) AS policies, list_sort(list(DISTINCT category)) AS categories, "
+        "list_sort(list(DISTINCT split)) AS splits FROM trajectories GROUP BY run ORDER BY last DESC, run DESC"
+    )
+    return [RunRow.model_validate(row) for row in rows]
+
+
+def outcome_by(index: Index, flt: TrajectoryFilter, column: Grouping) -> list[dict[str, Any]]:
+    """Outcomes of the trajectories that fit, by the values of a column, for charts.
+
+    Returns:
+        Rows of ``value``, ``count``, ``passed``, ``failed``, ``unscored``, sorted by value.
+
+    Raises:
+        InvalidInputError: outcomes cannot be counted by this column.
+    """
+    if column not in get_args(Grouping):
+        raise InvalidInputError(f"Outcomes cannot be counted by {column!r}; choose one of {get_args(Grouping)}.")
+    where, params = conditions(flt)
+    value = f"unnest({column})" if column in LISTS else column
+    return index.query(
+        f"SELECT value, count(*) AS count, count(*) FILTER (passed) AS passed, count(*) FILTER (NOT passed) AS failed, "
+        f"count(*) FILTER (passed IS NULL) AS unscored FROM (SELECT {value} AS value, passed FROM current WHERE {where}) "
+        "GROUP BY value ORDER BY value",
+        params,
+    )
+
+
+def datasets(index: Index) -> list[Dataset]:
+    """Every frozen dataset version, the newest first."""
+    return _named(index, "datasets", "dataset", Dataset)
+
+
+def adapters(index: Index) -> list[Adapter]:
+    """Every trained adapter, the newest first."""
+    return _named(index, "adapters", "adapter", Adapter)
+
+
+def evaluations(index: Index) -> list[Evaluation]:
+    """Every evaluation, the newest first."""
+    return _named(index, "evaluations", "evaluation", Evaluation)
+
+
+def overview(index: Index) -> Overview:
+    """What is stored, in numbers."""
+    counts = ", ".join(f"(SELECT count(*) FROM {t}) AS {t}" for t in ("marks", "datasets", "adapters", "evaluations"))
+    row = _one(
+        index,
+        "SELECT count(*) AS trajectories, count(*) FILTER (passed) AS passed, count(*) FILTER (NOT passed) AS failed, "
+        "count(*) FILTER (passed IS NULL) AS unscored, count(*) FILTER (decision = 'accept') AS accepted, "
+        "count(*) FILTER (decision = 'reject') AS rejected, count(*) FILTER (decision = 'undecided') AS undecided, "
+        "count(DISTINCT run) AS runs, count(DISTINCT policy) AS policies, count(DISTINCT template) AS templates, "
+        f"max(created) AS newest, {counts}, (SELECT count(*) FROM damage) AS damaged, "
+        "(SELECT count(DISTINCT (kind, id, content_hash)) FROM conflicts) AS conflicts FROM current",
+    )
+    return Overview.model_validate(row)
+
+
+def conflicts(index: Index) -> list[ConflictRow]:
+    """Trajectories left out because another one of the same planned attempt is older, each beside the one kept."""
+    rows = index.query(
+        "SELECT DISTINCT c.kind, c.id, coalesce(t.id, c.id) AS kept, c.created FROM conflicts c "
+        "LEFT JOIN trajectories t ON c.kind = 'trajectory' AND t.identity = c.identity ORDER BY c.created, c.id"
+    )
+    return [ConflictRow.model_validate(row) for row in rows]
+
+
+def damage(index: Index) -> list[DamageRow]:
+    """Places in the journal that could not be read."""
+    rows = index.query("SELECT segment, byte_offset, byte_length, reason FROM damage ORDER BY segment, byte_offset")
+    return [DamageRow.model_validate(row) for row in rows]
+
+
+def _one(index: Index, sql: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    return index.query(sql, params or {})[0]
+
+
+def _named(
+    index: Index, table: str, kind: Literal["dataset", "adapter", "evaluation"], cls: type[_Named]
+) -> list[_Named]:
+    rows = index.query(f"SELECT payload FROM {table} ORDER BY created DESC, id DESC")
+    records = (decode(kind, row["payload"].encode()) for row in rows)
+    return [record for record in records if isinstance(record, cls)]
+
+
+def _read_trajectory(index: Index, row: dict[str, Any]) -> Trajectory:
+    position = Position(row["segment"], row["byte_offset"], row["byte_length"])
+    entry = read_entry(index.journal, position)
+    if entry.kind != "trajectory" or payload_hash(entry.payload) != row["content_hash"]:
+        raise DamagedRecordError(position.segment, position.offset, "another record lies there than was indexed")
+    try:
+        record = decode(entry.kind, entry.payload)
+    except ValueError as error:
+        raise DamagedRecordError(position.segment, position.offset, str(error)) from error
+    assert isinstance(record, Trajectory)
+    return record

@@ -1,0 +1,107 @@
+"""What the index answers with: rows of lists and numbers, as frozen records."""
+
+from lamsim_core.records import Ending, PolicyKind, Record, Split
+from lamsim_core.store.filters import Decision
+
+
+class TrajectoryRow(Record):
+    """A trajectory in a list: what can be said without reading its steps."""
+
+    id: str
+    run: str
+    created: str
+    template: str
+    category: str
+    task_key: str
+    split: Split
+    task_seed: int
+    instruction: str
+    """At most 2000 characters."""
+    policy_kind: PolicyKind
+    policy: str
+    adapter: str | None
+    temperature: float | None
+    attempt: int
+    ended: Ending
+    passed: bool | None
+    """None when not scored."""
+    reward: float | None
+    n_steps: int
+    n_calls: int
+    n_failed: int
+    """Steps with a failed gate."""
+    error_classes: tuple[str, ...]
+    """Mistakes found by gates, of actions and of the whole attempt."""
+    tools: tuple[str, ...]
+    """Tools called, in the order of their first call."""
+    completion_tokens: int | None
+    """None when no model wrote."""
+    seconds: float
+    answer: str | None
+    """At most 2000 characters."""
+    parent: str | None
+    """The trajectory this one was forked from."""
+    decision: Decision
+    """The newest human decision; ``undecided`` when there is none."""
+    tags: tuple[str, ...]
+    note: str
+
+
+class RunRow(Record):
+    """One run: an exploration, an evaluation or a live session."""
+
+    run: str
+    first: str
+    """When its oldest trajectory was made."""
+    last: str
+    count: int
+    passed: int
+    failed: int
+    unscored: int
+    policies: tuple[str, ...]
+    categories: tuple[str, ...]
+    splits: tuple[str, ...]
+
+
+class Overview(Record):
+    """What is stored, in numbers."""
+
+    trajectories: int
+    passed: int
+    failed: int
+    unscored: int
+    accepted: int
+    rejected: int
+    undecided: int
+    runs: int
+    policies: int
+    templates: int
+    marks: int
+    datasets: int
+    adapters: int
+    evaluations: int
+    conflicts: int
+    """Records left out because an older one stands for the same thing."""
+    damaged: int
+    """Places in the journal that could not be read."""
+    newest: str | None
+    """When the newest trajectory was made, or None when there is none."""
+
+
+class ConflictRow(Record):
+    """A record left out because an older one with other content has the same identity."""
+
+    kind: str
+    id: str
+    kept: str
+    """Id of the record that stands."""
+    created: str
+
+
+class DamageRow(Record):
+    """A place in the journal that could not be read."""
+
+    segment: str
+    byte_offset: int
+    byte_length: int
+    reason: str

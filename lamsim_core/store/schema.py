@@ -1,0 +1,103 @@
+"""The tables of the index. A change here, or of ``ROWS``, makes older index files be rebuilt from the journal."""
+
+import hashlib
+
+ROWS = 1
+"""Raise when rows are made differently from the same journal while the tables stay the same."""
+
+_PLACE = {"content_hash": "VARCHAR", "segment": "VARCHAR", "byte_offset": "BIGINT", "byte_length": "BIGINT"}
+_NAMED = {"id": "VARCHAR PRIMARY KEY", "identity": "VARCHAR", "name": "VARCHAR", "created": "VARCHAR"}
+
+TABLES: dict[str, dict[str, str]] = {
+    "trajectories": {
+        "id": "VARCHAR PRIMARY KEY",
+        "identity": "VARCHAR",
+        "run": "VARCHAR",
+        "created": "VARCHAR",
+        "template": "VARCHAR",
+        "category": "VARCHAR",
+        "task_key": "VARCHAR",
+        "split": "VARCHAR",
+        "task_seed": "BIGINT",
+        "instruction": "VARCHAR",
+        "policy_kind": "VARCHAR",
+        "policy": "VARCHAR",
+        "adapter": "VARCHAR",
+        "temperature": "DOUBLE",
+        "attempt": "BIGINT",
+        "ended": "VARCHAR",
+        "passed": "BOOLEAN",
+        "reward": "DOUBLE",
+        "n_steps": "BIGINT",
+        "n_calls": "BIGINT",
+        "n_failed": "BIGINT",
+        "error_classes": "VARCHAR[]",
+        "tools": "VARCHAR[]",
+        "completion_tokens": "BIGINT",
+        "seconds": "DOUBLE",
+        "answer": "VARCHAR",
+        "parent": "VARCHAR",
+        **_PLACE,
+    },
+    "steps": {
+        "trajectory": "VARCHAR",
+        "step": "BIGINT",
+        "turn": "BIGINT",
+        "tool": "VARCHAR",
+        "ok": "BOOLEAN",
+        "fault": "VARCHAR",
+        "error_classes": "VARCHAR[]",
+        "n_changes": "BIGINT",
+        "seconds": "DOUBLE",
+    },
+    "marks": {
+        "id": "VARCHAR PRIMARY KEY",
+        "identity": "VARCHAR",
+        "trajectory": "VARCHAR",
+        "decision": "VARCHAR",
+        "tags": "VARCHAR[]",
+        "note": "VARCHAR",
+        "author": "VARCHAR",
+        "created": "VARCHAR",
+        **_PLACE,
+    },
+    "datasets": {**_NAMED, "hash": "VARCHAR", "n_rows": "BIGINT", "payload": "VARCHAR", **_PLACE},
+    "adapters": {**_NAMED, "base": "VARCHAR", "dataset": "VARCHAR", "payload": "VARCHAR", **_PLACE},
+    "evaluations": {**_NAMED, "split": "VARCHAR", "payload": "VARCHAR", **_PLACE},
+    "conflicts": {
+        "kind": "VARCHAR",
+        "id": "VARCHAR",
+        "identity": "VARCHAR",
+        "created": "VARCHAR",
+        **_PLACE,
+    },
+    "damage": {"segment": "VARCHAR", "byte_offset": "BIGINT", "byte_length": "BIGINT", "reason": "VARCHAR"},
+    "offsets": {"segment": "VARCHAR PRIMARY KEY", "bytes": "BIGINT"},
+}
+"""Tables, their columns and types.
+
+Every table of records has an ``identity``: two records of equal identity are the same thing, of which one row is kept.
+``conflicts`` holds those not kept because their content differs; ``offsets`` how far each segment was read.
+"""
+
+_VIEWS = """
+CREATE VIEW current AS
+SELECT t.*, coalesce(m.decision, 'undecided') AS decision, coalesce(m.tags, []::VARCHAR[]) AS tags,
+       coalesce(m.note, '') AS note
+FROM trajectories t
+LEFT JOIN (
+    SELECT * FROM marks
+    QUALIFY row_number() OVER (PARTITION BY trajectory ORDER BY created DESC, id DESC) = 1
+) m ON m.trajectory = t.id
+"""
+
+
+def _create(table: str, columns: dict[str, str]) -> str:
+    return f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
+
+
+STATEMENTS = (*(_create(table, columns) for table, columns in TABLES.items()), _VIEWS)
+"""What makes an empty database an index."""
+
+VERSION = hashlib.blake2b(f"{ROWS};{';'.join(STATEMENTS)}".encode(), digest_size=8).hexdigest()
+"""Names the schema; an index file with another one is rebuilt."""
