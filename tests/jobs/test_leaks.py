@@ -1,0 +1,35 @@
+"""Nothing is left over from many jobs: no file handle, no thread, no zombie, no draft."""
+
+import threading
+import time
+
+import psutil  # type: ignore[import-untyped]
+
+from lamsim_core.jobs import supervisor
+from lamsim_core.settings import Settings
+from tests.jobs.acting import begin, wait_end
+
+
+def test_twenty_jobs_leave_nothing(jobs: Settings) -> None:
+    wait_end(jobs, begin(jobs, "count", n=1).id)
+    settle()
+    me = psutil.Process()
+    before = me.num_fds(), threading.active_count()
+    for _ in range(5):
+        ids = [begin(jobs, "count", n=1).id for _ in range(4)]
+        for job_id in ids:
+            assert wait_end(jobs, job_id).state == "done"
+    for _ in range(50):
+        supervisor.list_jobs(jobs)
+    settle()
+    assert (me.num_fds(), threading.active_count()) == before
+    assert len(supervisor.list_jobs(jobs)) == 21
+    assert not list(jobs.jobs.glob("**/.*"))
+
+
+def settle() -> None:
+    """Wait for the last child to be reaped: it writes "done" a moment before it ends."""
+    end = time.monotonic() + 20
+    while psutil.Process().children() or any(thread.name.startswith("reap-") for thread in threading.enumerate()):
+        assert time.monotonic() < end, psutil.Process().children()
+        time.sleep(0.02)
