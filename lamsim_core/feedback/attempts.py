@@ -7,6 +7,8 @@ from lamsim_core.feedback.registry import Abstain, Attempt, Fail, Finding, final
 from lamsim_core.feedback.state import compare_changes
 from lamsim_core.records import RowChange
 
+_CUT_SHORT = Abstain("The attempt did not come to its end.")
+
 
 @final_check("ending.answered", version=1, gate=True)
 def ending_answered(attempt: Attempt) -> Iterator[Finding]:
@@ -17,7 +19,7 @@ def ending_answered(attempt: Attempt) -> Iterator[Finding]:
         "stopped": "The attempt was stopped before its end.",
         "failed": "The policy broke down.",
     }
-    if attempt.ended in ("stopped", "failed"):
+    if attempt.unfinished:
         yield Abstain(reasons[attempt.ended])
     elif attempt.ended != "answered":
         yield Fail("ending", reasons[attempt.ended], expected="answered", got=attempt.ended)
@@ -31,8 +33,8 @@ def answer_value(attempt: Attempt) -> Iterator[Finding]:
     expected = attempt.task.answer
     if expected is None:
         yield Abstain("The task expects no answer.")
-    elif attempt.ended in ("stopped", "failed"):
-        yield Abstain("The attempt did not come to its end.")
+    elif attempt.unfinished:
+        yield _CUT_SHORT
     else:
         why = judge_answer(attempt.answer or "", attempt.task.instruction, expected)
         if why:
@@ -49,6 +51,9 @@ def state_goal(attempt: Attempt) -> Iterator[Finding]:
     """Every change that was asked for has been made."""
     if not attempt.task.goal:
         yield Abstain("The task asks for no change.")
+        return
+    if attempt.unfinished:
+        yield _CUT_SHORT
         return
     comparison = compare_changes(attempt.task.goal, attempt.changes)
     wrong = {id(wanted): made for wanted, made in comparison.wrong}

@@ -1,7 +1,7 @@
 """The judge of one task: runs every check and turns the gates into a reward.
 
 Reward of an attempt = 1 when every gate the task names passed, 0 when one failed, None ("not scored") when none failed
-but one could not be judged. Nothing else enters it.
+but one could not be judged, or when the attempt was cut short by somebody else than the agent. Nothing else enters it.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Judge:
         """Verdicts on the whole attempt, and its reward."""
         attempt = Attempt(self.task, steps, ended, answer, changes)
         verdicts = tuple(verdict for check in self._final_checks for verdict in check.judge(attempt))
-        passed = score(self.task, verdicts)
+        passed = None if attempt.unfinished else score(self.task, verdicts)
         return Judgement(verdicts, passed, None if passed is None else float(passed))
 
 

@@ -63,6 +63,11 @@ class Attempt:
     changes: tuple[RowChange, ...]
     """Net changes of the world."""
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether it was cut short by somebody else than the agent: then nothing it left undone can be held against it."""
+        return self.ended in ("stopped", "failed")
+
 
 Subject = TypeVar("Subject", Action, Attempt)
 

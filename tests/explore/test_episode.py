@@ -1,0 +1,168 @@
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from lamsim_core.agent.policy import GoldPolicy, HumanPolicy, ReplayPolicy
+from lamsim_core.errors import ModelError
+from lamsim_core.explore.engine import Summary, explore
+from lamsim_core.explore.episode import Acted, Ended, Token, run_attempt
+from lamsim_core.models.backend import Completion
+from lamsim_core.records import PolicyInfo, Step, Task, Trajectory, Usage
+from lamsim_core.tasks import get_template, instantiate, plan_tasks
+
+
+def attempt(task: Task, replies: Sequence[str], **options: int) -> Trajectory:
+    *_, last = run_attempt(task, ReplayPolicy(replies), run="r", **options)  # type: ignore[arg-type]
+    assert isinstance(last, Ended)
+    return last.trajectory
+
+
+MOVE = instantiate(get_template("calendar.move"), 3)
+FIND = (
+    f'<tool_call>{{"name": "find_events", "arguments": {{"title": "{MOVE.gold[0].arguments["title"]}"}}}}</tool_call>'
+)
+
+
+def test_the_stream_of_a_reference_solution() -> None:
+    events = list(run_attempt(MOVE, GoldPolicy(), run="r"))
+    assert [type(e) for e in events] == [Token, Acted, Token, Acted, Token, Acted, Ended]
+    trajectory = events[-1].trajectory  # type: ignore[union-attr]
+    assert trajectory.passed is True and trajectory.reward == 1.0 and trajectory.ended == "answered"
+    assert [s.turn for s in trajectory.steps] == [0, 1, 2]
+    assert trajectory.steps[1].changes and trajectory.steps[1].state_before != trajectory.steps[1].state_after
+    assert trajectory.answer == MOVE.closing
+
+
+def test_the_same_attempt_gives_the_same_steps() -> None:
+    def shape(t: Trajectory) -> list[tuple[str, str, int]]:
+        return [(s.state_before, s.state_after, s.seed) for s in t.steps]
+
+    first, second = attempt(MOVE, [FIND, "Done."]), attempt(MOVE, [FIND, "Done."])
+    assert shape(first) == shape(second)
+    other = attempt(MOVE, [FIND, "Done."], attempt=1)
+    assert [s[2] for s in shape(other)] != [s[2] for s in shape(first)]
+
+
+def test_recovery_after_errors_passes_and_the_errors_stay() -> None:
+    gold = [e.step.reply or "" for e in run_attempt(MOVE, GoldPolicy(), run="r") if isinstance(e, Acted)]
+    wrong = ['<tool_call>{"name": "find_event"}</tool_call>', "<tool_call>{</tool_call>"]
+    trajectory = attempt(MOVE, [*wrong, *gold])
+    assert trajectory.passed is True
+    assert [[v.error_class for v in s.failed] for s in trajectory.steps[:2]] == [["tool_name"], ["structure"]]
+    messages = [v.message for v in trajectory.steps[0].failed]
+    assert "Did you mean 'find_events'?" in messages[0]
+
+
+def test_several_calls_in_one_reply() -> None:
+    trajectory = attempt(MOVE, [f"Two at once. {FIND}{FIND}", "Done."])
+    first, second, third = trajectory.steps
+    assert (first.turn, second.turn, third.turn) == (0, 0, 1)
+    assert first.reply and second.reply is None
+    assert [v.check for v in second.verdicts if v.outcome == "fail"] == ["repetition"]
+
+
+@pytest.mark.parametrize(
+    ("replies", "ended", "gate"),
+    [
+        ([""], "answered", "ending.answered"),
+        (["Done."], "answered", "state.goal"),
+        ([FIND] * 8, "step_limit", "ending.answered"),
+    ],
+)
+def test_bad_endings(replies: list[str], ended: str, gate: str) -> None:
+    trajectory = attempt(MOVE, replies)
+    assert trajectory.ended == ended
+    assert trajectory.passed is False and trajectory.reward == 0.0
+    assert gate in {v.check for v in trajectory.verdicts if v.outcome == "fail" and v.gate}
+
+
+def test_collateral_damage_fails_what_is_otherwise_right() -> None:
+    gold = [e.step.reply or "" for e in run_attempt(MOVE, GoldPolicy(), run="r") if isinstance(e, Acted)]
+    extra = '<tool_call>{"name": "create_event", "arguments": {"title": "x", "start": "2030-01-01 10:00", "minutes": 30}}</tool_call>'
+    task = MOVE.model_copy(update={"tools": (*MOVE.tools, _schema("create_event"))})
+    trajectory = attempt(task, [extra, *gold])
+    assert trajectory.passed is False
+    failed = [v for v in trajectory.verdicts if v.outcome == "fail" and v.gate]
+    assert [v.error_class for v in failed] == ["collateral"]
+
+
+def _schema(name: str):  # type: ignore[no-untyped-def]
+    from lamsim_core.tools import get_category
+
+    return get_category("calendar").tools[name].schema
+
+
+class BrokenPolicy:
+    info = PolicyInfo(kind="model", name="broken")
+
+    def reply(
+        self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
+    ) -> Iterator[str | Completion]:
+        yield "I am about to"
+        raise ModelError("The model broke.")
+
+
+class CutPolicy(BrokenPolicy):
+    def reply(
+        self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
+    ) -> Iterator[str | Completion]:
+        usage = Usage(prompt_tokens=5, cached_tokens=0, completion_tokens=3, prefill_seconds=0, decode_seconds=0)
+        yield Completion(text="so on and so on", usage=usage, finish="length")
+
+
+def test_a_broken_model_is_not_scored() -> None:
+    *_, last = run_attempt(MOVE, BrokenPolicy(), run="r")
+    assert isinstance(last, Ended)
+    assert (last.trajectory.ended, last.trajectory.passed, last.trajectory.reward) == ("failed", None, None)
+    assert last.trajectory.error == "The model broke."
+
+
+def test_a_cut_reply_fails() -> None:
+    *_, last = run_attempt(MOVE, CutPolicy(), run="r")
+    assert isinstance(last, Ended)
+    assert (last.trajectory.ended, last.trajectory.passed) == ("token_limit", False)
+
+
+def test_a_stopped_attempt_is_not_scored() -> None:
+    *_, last = run_attempt(MOVE, HumanPolicy(), run="r", should_stop=lambda: True)
+    assert isinstance(last, Ended)
+    assert (last.trajectory.ended, last.trajectory.passed) == ("stopped", None)
+
+
+def run_engine(tasks: Sequence[Task], policy: object, **options: object) -> tuple[Summary, list[Trajectory]]:
+    stored: list[Trajectory] = []
+    arguments: dict[str, object] = {
+        "run": "r",
+        "attempts": 1,
+        "max_steps": 8,
+        "done": set(),
+        "on_trajectory": stored.append,
+        "on_progress": lambda done, total, message: None,
+        "should_stop": lambda: False,
+        **options,
+    }
+    return explore(tasks, policy, **arguments), stored  # type: ignore[arg-type]
+
+
+def test_the_engine_tries_everything_once_and_resumes() -> None:
+    tasks = plan_tasks("train", 12)
+    summary, stored = run_engine(tasks, GoldPolicy(), attempts=2)
+    assert summary == (24, 24, 24, False)
+    assert len({t.identity for t in stored}) == 24
+    done = {(t.task.key, t.attempt) for t in stored[:10]}
+    again, rest = run_engine(tasks, GoldPolicy(), attempts=2, done=done)
+    assert again == (24, 24, 14, False)
+    assert {(t.task.key, t.attempt) for t in rest} == {(t.task.key, t.attempt) for t in stored[10:]}
+
+
+def test_the_engine_stops_between_attempts() -> None:
+    stored: list[Trajectory] = []
+    summary, _ = run_engine(
+        plan_tasks("train", 12), GoldPolicy(), on_trajectory=stored.append, should_stop=lambda: len(stored) >= 5
+    )
+    assert summary == (12, 5, 5, True)
+
+
+def test_the_engine_gives_up_on_a_broken_model() -> None:
+    with pytest.raises(ModelError, match="5 times in a row"):
+        run_engine(plan_tasks("train", 12), BrokenPolicy())
