@@ -142,5 +142,8 @@ def test_a_parent_killed_anywhere_in_resume_leaves_a_job_that_can_be_finished(
         supervisor.stop(jobs, job.id)
         status = wait_end(jobs, job.id)
         assert status.state == "stopped"
-        assert counted(job_folder(jobs, job.id)) == list(range(status.done))
+        units = counted(job_folder(jobs, job.id))
+        assert units == list(range(len(units))), "a unit was lost or done twice"
+        # A killed process may not have told its last units, and one stopped before it began does not count them anew.
+        assert len(units) >= status.done >= 1
     assert point >= 8, "the harness should have found every point"

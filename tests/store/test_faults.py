@@ -164,7 +164,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM
 journal.append("mark", make_mark(9))
 """
     run = subprocess.run([sys.executable, "-c", code, str(tmp_path / "j")], capture_output=True, text=True, check=True)
-    said = dict(reversed(line.split()) for line in run.stdout.splitlines())
+    said = {number: outcome for outcome, number in map(str.split, run.stdout.splitlines())}
     assert said == {str(i): "refused" if i in (3, 7) else "stored" for i in range(1, 9)}
     report = check(tmp_path / "j")
     assert (report.damaged, report.unfinished, report.records) == ((), (), {"mark": 8})

@@ -152,8 +152,10 @@ def test_the_rows_do_not_depend_on_the_order_of_reading(tmp_path: Path, seed: in
     assert contents(step_by_step) == contents(at_once)
     for row in find_trajectories(step_by_step, limit=None):
         assert get_trajectory(step_by_step, row.id).id == row.id
-    for closing in (step_by_step, at_once, *journals):
-        closing.close()
+    step_by_step.close()
+    at_once.close()
+    for journal in journals:
+        journal.close()
 
 
 def test_an_id_taken_by_another_attempt_is_a_conflict(journal: Journal, index: Index) -> None:

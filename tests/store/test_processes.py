@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from lamsim_core.settings import Settings
 from lamsim_core.store import Index, Store

@@ -278,7 +278,7 @@ def test_an_empty_store_answers_everything(tmp_path: Path) -> None:
     assert count_trajectories(index) == 0
     assert set(facets(index)) == {*TrajectoryFilter.model_fields} - {"text", "passed", "unscored"}
     assert not any(facets(index).values())
-    assert runs(index) == datasets(index) == adapters(index) == evaluations(index) == []
+    assert [*runs(index), *datasets(index), *adapters(index), *evaluations(index)] == []
     assert overview(index).newest is None
     assert overview(index).trajectories == overview(index).passed == 0
     assert outcome_by(index, TrajectoryFilter(), "tools") == []
