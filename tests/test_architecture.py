@@ -167,7 +167,8 @@ def untrusted_parts(node: ast.AST) -> Iterator[str]:
             return
     if isinstance(node, ast.Attribute) and node.attr in UNTRUSTED:
         yield ast.unparse(node)
-    for child in ast.iter_child_nodes(node):
+    children = [node.body, node.orelse] if isinstance(node, ast.IfExp) else ast.iter_child_nodes(node)
+    for child in children:
         yield from untrusted_parts(child)
 
 
