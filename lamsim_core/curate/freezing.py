@@ -1,0 +1,153 @@
+"""Freezing a selection into a dataset version, whole or not at all."""
+
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lamsim_core.canonical import canonical_json, new_id
+from lamsim_core.curate.card import card
+from lamsim_core.curate.folder import CARD, RECORD, ROWS, list_datasets, rows_digest
+from lamsim_core.curate.select import DAMAGED, HELD_OUT, Chosen, held_out, select
+from lamsim_core.errors import DamagedRecordError, InvalidInputError, StoreWriteError
+from lamsim_core.jobs.job import now
+from lamsim_core.records import Dataset, Selection, Trajectory
+from lamsim_core.store import Store
+from lamsim_core.store.queries import get_trajectory
+
+ToRow = Callable[[Trajectory], dict[str, Any]]
+"""Makes the training row of a trajectory."""
+
+_NAME = re.compile(r"\w[\w .+-]{0,79}")
+_ROW_MAKER = "lamsim_core.train.rows"
+
+
+def freeze(store: Store, name: str, selection: Selection, *, to_row: ToRow | None = None) -> Dataset:
+    """Make a dataset version from a selection. The same selection of the same store gives the same hash.
+
+    Args:
+        store: where the trajectories are, and where the dataset is recorded.
+        name: what people call it. Versions may share a name: the newest earlier one becomes the parent.
+        selection: which trajectories.
+        to_row: makes the training row of a trajectory; by default the one training uses.
+
+    Raises:
+        InvalidInputError: the name cannot be used, or no trajectory is left.
+        StoreWriteError: the dataset could not be written; nothing of it is left.
+    """
+    name = name.strip()
+    if not _NAME.fullmatch(name):
+        raise InvalidInputError(
+            "A dataset's name has 1 to 80 letters, digits, spaces and . _ + -, and begins with a letter or digit; "
+            f"got {name[:100]!r}."
+        )
+    make = to_row or _row_maker()
+    settings = store.settings
+    chosen = select(store.index, selection)
+    dataset_id = new_id("ds")
+    draft = settings.datasets / f".{dataset_id}.tmp"
+    try:
+        draft.mkdir(parents=True)
+        dataset = _write(store, draft, dataset_id, name, selection, chosen, make)
+        draft.rename(settings.datasets / dataset_id)
+        _sync_folder(settings.datasets)
+    except OSError as error:
+        raise StoreWriteError(
+            f"The dataset could not be written in {settings.datasets} ({error.strerror or error}); nothing of it is left. "
+            "Make room on the disk and try again."
+        ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    try:
+        store.add(dataset)
+    except StoreWriteError:
+        shutil.rmtree(settings.datasets / dataset_id, ignore_errors=True)
+        raise
+    return dataset
+
+
+def _row_maker() -> ToRow:
+    """Training rows are made by the layer above, which reads datasets: it is found by name, as job handlers are."""
+    make: ToRow = import_module(_ROW_MAKER).to_row
+    return make
+
+
+def _write(
+    store: Store, draft: Path, dataset_id: str, name: str, selection: Selection, chosen: Chosen, to_row: ToRow
+) -> Dataset:
+    left_out = Counter(chosen.left_out)
+    counts: dict[str, Counter[str]] = {key: Counter() for key in ("category", "template", "policy", "calls")}
+    members: list[str] = []
+    digest = rows_digest()
+    with (draft / ROWS).open("wb") as file:
+        for row in chosen.rows:
+            try:
+                trajectory = get_trajectory(store.index, row.id)
+            except DamagedRecordError:
+                left_out[DAMAGED] += 1
+                continue
+            if held_out(trajectory.task):
+                left_out[HELD_OUT] += 1
+                continue
+            line = (canonical_json(to_row(trajectory)) + "\n").encode()
+            file.write(line)
+            digest.update(line)
+            members.append(row.id)
+            for key, value in _facts(trajectory).items():
+                counts[key][value] += 1
+        file.flush()
+        os.fsync(file.fileno())
+    if not members:
+        raise InvalidInputError(_nothing(left_out))
+    by = {key: dict(sorted(found.items())) for key, found in counts.items()}
+    dataset = Dataset(
+        id=dataset_id,
+        name=name,
+        created=now(),
+        selection=selection,
+        members=tuple(members),
+        rows=len(members),
+        counts={**by, "left_out": dict(sorted(left_out.items()))},
+        hash=digest.hexdigest(),
+        parent=next((each.id for each in list_datasets(store.settings).datasets if each.name == name), None),
+    )
+    _write_synced(draft / CARD, card(dataset))
+    _write_synced(draft / RECORD, canonical_json(dataset.model_dump(mode="json")) + "\n")
+    _sync_folder(draft)
+    return dataset
+
+
+def _facts(trajectory: Trajectory) -> dict[str, str]:
+    calls = sum(step.call is not None for step in trajectory.steps)
+    return {
+        "category": trajectory.task.category,
+        "template": trajectory.task.template,
+        "policy": trajectory.policy.name,
+        "calls": str(calls),
+    }
+
+
+def _nothing(left_out: Counter[str]) -> str:
+    if not left_out:
+        return "This selection looks at no trajectory, so there is nothing to freeze. Explore first, or choose others."
+    reasons = ", ".join(f"{number} {reason}" for reason, number in left_out.most_common())
+    return f"No trajectory is left, so there is nothing to freeze. Left out: {reasons}. Loosen the selection or explore more."
+
+
+def _write_synced(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,227 @@
+"""Commands that do the work: explore, train, evaluate. They run in the foreground; the app lists them as jobs too."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from lamsim_core.records import Recipe, Split
+from lamsim_core.settings import Settings, get_settings
+from lamsim_core.shell.catalog import Category, Template
+from lamsim_core.shell.foreground import follow, run_in_foreground
+from lamsim_core.shell.output import Report, Table, command
+
+Precision = Literal["nf4", "bf16", "fp32"]
+
+Tasks = Annotated[int, typer.Option("--tasks", min=1, help="Task instances planned, templates in turn.")]
+Attempts = Annotated[int, typer.Option("--attempts", min=1, help="Attempts at each instance.")]
+Seed = Annotated[int, typer.Option("--seed", help="Which instances are drawn.")]
+Temperature = Annotated[
+    float, typer.Option("--temperature", min=0, max=2, help="0 takes the likeliest token each time.")
+]
+MaxSteps = Annotated[int | None, typer.Option("--max-steps", min=1, help="Turns allowed in one attempt.")]
+MaxNewTokens = Annotated[
+    int | None, typer.Option("--max-new-tokens", min=1, help="Tokens a model may write in one turn.")
+]
+Quantisation = Annotated[
+    Precision | None, typer.Option("--quantisation", help="How the weights are held; nf4 by default.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the shell."""
+    command(app, "explore")(explore)
+    command(app, "train")(train)
+    command(app, "evaluate")(evaluate)
+
+
+def explore(
+    model: Annotated[str, typer.Option("--model", help="A model, or gold, random, noop.")],
+    split: Annotated[Split, typer.Option("--split", help="Which part of the tasks.")] = "train",
+    tasks: Tasks = 20,
+    attempts: Attempts = 1,
+    temperature: Temperature = 0.0,
+    seed: Seed = 0,
+    category: Category = None,
+    template: Template = None,
+    max_steps: MaxSteps = None,
+    max_new_tokens: MaxNewTokens = None,
+    quantisation: Quantisation = None,
+) -> Report:
+    """Let a model try tasks, and store what it did and how it was judged."""
+    settings = get_settings()
+    params = {
+        "model": model,
+        "split": split,
+        **_common(
+            settings, tasks, attempts, temperature, seed, category, template, max_steps, max_new_tokens, quantisation
+        ),
+    }
+    job, result = run_in_foreground(settings, "explore", params, f"{model} on {tasks} {split} tasks")
+    return Report(
+        {"run": result["run"], "job": job, **result},
+        [
+            f"{result['passed']} of {result['planned']} attempts passed ({result['pass_rate']:.1%}).",
+            f"Run {result['run']}, job {job}.",
+        ],
+    )
+
+
+def train(
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Id of a dataset, or its name for the newest of it.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="The model to train.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="What the trained adapter is called.")] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="JOB", help="Go on with a training job that was stopped.")
+    ] = None,
+    epochs: Annotated[float | None, typer.Option("--epochs", help="Passes over the rows.")] = None,
+    max_optimizer_steps: Annotated[
+        int | None, typer.Option("--max-optimizer-steps", min=1, help="Stop after so many.")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Rows at a time.")] = None,
+    gradient_accumulation: Annotated[
+        int | None, typer.Option("--gradient-accumulation", min=1, help="Batches per step.")
+    ] = None,
+    lora_rank: Annotated[int | None, typer.Option("--lora-rank", min=1)] = None,
+    lora_alpha: Annotated[int | None, typer.Option("--lora-alpha", min=1)] = None,
+    lora_dropout: Annotated[float | None, typer.Option("--lora-dropout", min=0, max=1)] = None,
+    max_length: Annotated[
+        int | None, typer.Option("--max-length", min=1, help="Tokens; longer rows are dropped.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Order of the rows and start of the adapter.")] = None,
+    precision: Annotated[Precision | None, typer.Option("--precision", help="How the base weights are held.")] = None,
+    save_steps: Annotated[int | None, typer.Option("--save-steps", min=1, help="Steps between checkpoints.")] = None,
+) -> Report:
+    """Train an adapter on a frozen dataset, or go on with a job that was stopped."""
+    settings = get_settings()
+    if resume is not None:
+        job, result = resume, _resume(settings, resume)
+    else:
+        if dataset is None or model is None or name is None:
+            raise typer.BadParameter("give --dataset, --model and --name, or --resume with a job.")
+        from lamsim_core.curate.datasets import find_dataset
+
+        given = {
+            "epochs": epochs,
+            "max_optimizer_steps": max_optimizer_steps,
+            "learning_rate": learning_rate,
+            "batch_size": batch_size,
+            "gradient_accumulation": gradient_accumulation,
+            "lora_rank": lora_rank,
+            "lora_alpha": lora_alpha,
+            "lora_dropout": lora_dropout,
+            "max_length": max_length,
+            "seed": seed,
+            "precision": precision,
+            "save_steps": save_steps,
+        }
+        recipe = Recipe.model_validate({key: value for key, value in given.items() if value is not None})
+        found = find_dataset(settings, dataset)
+        params = {"dataset": found.id, "model": model, "name": name, "recipe": recipe.model_dump(mode="json")}
+        job, result = run_in_foreground(settings, "train", params, f"Train {name} from {model} on {found.name}")
+    return Report({"job": job, **result}, [f"The adapter {result.get('name', name)} is ready (job {job})."])
+
+
+def _resume(settings: Settings, job: str) -> dict[str, Any]:
+    from lamsim_core.errors import InvalidInputError
+    from lamsim_core.jobs import supervisor
+
+    kind = supervisor.get_job(settings, job).kind
+    if kind != "train":
+        raise InvalidInputError(f"{job} is a job of kind {kind}. Use: python -m lamsim_core jobs resume {job}")
+    supervisor.resume(settings, job)
+    return follow(settings, job)
+
+
+def evaluate(
+    model: Annotated[list[str], typer.Option("--model", help="A model, or gold, random, noop; give it once for each.")],
+    split: Annotated[Split, typer.Option("--split", help="Which part of the tasks.")] = "unseen_instances",
+    tasks: Tasks = 50,
+    attempts: Attempts = 1,
+    temperature: Temperature = 0.0,
+    seed: Seed = 0,
+    category: Category = None,
+    template: Template = None,
+    max_steps: MaxSteps = None,
+    max_new_tokens: MaxNewTokens = None,
+    quantisation: Quantisation = None,
+    name: Annotated[str, typer.Option("--name", help="What the evaluation is called.")] = "",
+    report: Annotated[Path | None, typer.Option("--report", help="Also write a Markdown report to this file.")] = None,
+) -> Report:
+    """Try several models on the same held-out attempts, and say how they differ and how sure that is."""
+    from lamsim_core.evaluate.job import read_evaluation
+    from lamsim_core.evaluate.report import report as markdown
+    from lamsim_core.evaluate.report import sentence
+
+    if report is not None and not report.parent.is_dir():
+        raise typer.BadParameter(f"--report: there is no folder {report.parent}.")  # now, not after the work
+    settings = get_settings()
+    params = {
+        "models": list(model),
+        "split": split,
+        "name": name,
+        **_common(
+            settings, tasks, attempts, temperature, seed, category, template, max_steps, max_new_tokens, quantisation
+        ),
+    }
+    job, result = run_in_foreground(settings, "evaluate", params, name or f"{', '.join(model)} on {split}")
+    evaluation = read_evaluation(settings, job)
+    if report is not None:
+        report.write_text(markdown(evaluation), encoding="utf-8")
+    rows = [
+        (
+            row.policy.name,
+            f"{row.passed} of {row.planned}",
+            f"{row.pass_rate:.1%}",
+            f"{row.low:.1%} to {row.high:.1%}",
+            "" if row.errors_per_100 is None else f"{row.errors_per_100:.1f}",
+        )
+        for row in evaluation.rows
+    ]
+    reliability = result["reliability"]
+    steady = [(who, *(f"{share:.1%}" for share in reliability[who])) for who in model]
+    head = ("all of k attempts pass, k =", *(str(k + 1) for k in range(attempts)))
+    return Report(
+        {
+            "evaluation": evaluation.id,
+            "job": job,
+            **evaluation.model_dump(mode="json", exclude={"id", "task_keys"}),
+            "reliability": reliability,
+            "report": None if report is None else str(report),
+        },
+        [
+            Table(("policy", "passed", "pass rate", "95 % interval", "errors per 100 actions"), rows),
+            *([Table(head, steady)] if attempts > 1 else []),
+            *(sentence(each) for each in evaluation.comparisons),
+            f"Evaluation {evaluation.id}, job {job}.",
+        ],
+    )
+
+
+def _common(
+    settings: Settings,
+    tasks: int,
+    attempts: int,
+    temperature: float,
+    seed: int,
+    category: list[str] | None,
+    template: list[str] | None,
+    max_steps: int | None,
+    max_new_tokens: int | None,
+    quantisation: str | None,
+) -> dict[str, Any]:
+    """Parameters explore and evaluate share; limits that are not given come from the settings."""
+    return {
+        "tasks": tasks,
+        "attempts": attempts,
+        "temperature": temperature,
+        "seed": seed,
+        "categories": list(category or ()),
+        "templates": list(template or ()),
+        "max_steps": max_steps or settings.max_steps,
+        "max_new_tokens": max_new_tokens or settings.max_new_tokens,
+        "quantisation": quantisation,
+    }

@@ -1,0 +1,218 @@
+"""Evaluation as a job: the same attempts for everybody, resumable, and no verdict before the end."""
+
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from lamsim_core.agent.policy import GoldPolicy
+from lamsim_core.errors import InvalidInputError, JobError, NotFoundError, StoppedError
+from lamsim_core.evaluate import job as module
+from lamsim_core.evaluate.job import EvaluateParams, read_evaluation, run
+from lamsim_core.jobs import supervisor
+from lamsim_core.jobs.context import JobContext
+from lamsim_core.jobs.creation import create_folder, new_job
+from lamsim_core.jobs.folder import STOP
+from lamsim_core.jobs.job import Job
+from lamsim_core.jobs.runner import run_inline
+from lamsim_core.models.registry import get_model
+from lamsim_core.settings import Settings
+from lamsim_core.store import Store
+from lamsim_core.store.queries import conflicts, evaluations, find_trajectories
+
+PARAMS: dict[str, Any] = {"models": ["noop", "gold", "random"], "tasks": 4, "attempts": 2, "categories": ["calendar"]}
+
+
+def make(settings: Settings, **params: Any) -> Job:
+    return create_folder(settings, new_job("evaluate", {**PARAMS, **params}, label="x"), group=False)
+
+
+def open_context(
+    settings: Settings, job: Job, on_progress: Callable[[int, int, str], None] | None = None
+) -> JobContext:
+    return JobContext(settings, job, on_progress=on_progress)
+
+
+def stopping_at(settings: Settings, job: Job, number: int) -> Callable[[int, int, str], None]:
+    def progress(done: int, total: int, message: str) -> None:
+        if done >= number:
+            (settings.jobs / job.id / STOP).touch()
+
+    return progress
+
+
+def test_every_policy_gets_the_same_instances_and_seeds(home: Settings) -> None:
+    result = run_inline(home, "evaluate", PARAMS)
+    with Store(home) as store:
+        store.index.sync()
+        (evaluation,) = evaluations(store.index)
+        attempts = [{(t.task.key, t.attempt, t.seed) for t in store.read_run(row.run)} for row in evaluation.rows]
+    assert result["evaluation"] == evaluation.id
+    assert attempts[0] == attempts[1] == attempts[2] and len(attempts[0]) == 8
+    assert {key for key, _, _ in attempts[0]} == set(evaluation.task_keys) and len(evaluation.task_keys) == 4
+    assert len({row.run for row in evaluation.rows}) == 3
+    assert [row.policy.name for row in evaluation.rows] == ["noop", "gold", "random"]
+    assert [(row.passed, row.planned) for row in evaluation.rows[:2]] == [(0, 8), (8, 8)]
+    assert [(c.first, c.second) for c in evaluation.comparisons] == [
+        ("noop", "gold"),
+        ("noop", "random"),
+        ("gold", "random"),
+    ]
+    assert evaluation.comparisons[0].difference == 1.0
+    assert (evaluation.split, evaluation.attempts) == ("unseen_instances", 2)
+    assert evaluation.seconds > 0
+    assert result["pass_rates"]["gold"] == 1.0
+    assert result["reliability"]["gold"] == [1.0, 1.0]
+
+
+def test_progress_runs_over_all_policies_and_never_back(home: Settings) -> None:
+    seen: list[tuple[int, int]] = []
+    run_inline(home, "evaluate", PARAMS, lambda done, total, _: seen.append((done, total)))
+    assert {total for _, total in seen} == {24}
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (24, 24)
+
+
+@pytest.mark.parametrize("number", [1, 8, 11, 23])
+def test_a_stopped_evaluation_keeps_what_is_finished_and_goes_on_there(home: Settings, number: int) -> None:
+    job = make(home)
+    with pytest.raises(StoppedError):
+        run(open_context(home, job, stopping_at(home, job, number)))
+    with Store(home) as store:
+        store.index.sync()
+        kept = {t.id for t in find_trajectories(store.index, limit=None)}
+        assert number <= len(kept) < 24
+        assert evaluations(store.index) == []
+    with pytest.raises(NotFoundError):
+        read_evaluation(home, job.id)
+    (home.jobs / job.id / STOP).unlink()
+    seen: list[int] = []
+    result = run(open_context(home, job, lambda done, total, _: seen.append(done)))
+    assert seen[0] == len(kept), "what was done before counts from the start"
+    with Store(home) as store:
+        store.index.sync()
+        rows = find_trajectories(store.index, limit=None)
+        assert kept < {t.id for t in rows} and len(rows) == 24
+        assert len({t.run for t in rows}) == 3
+        assert [e.id for e in evaluations(store.index)] == [result["evaluation"]]
+        assert conflicts(store.index) == []
+
+
+def test_a_job_killed_after_its_last_word_gives_the_same_evaluation_again(home: Settings) -> None:
+    job = make(home)
+    first = run(open_context(home, job))
+    assert run(open_context(home, job)) == first
+    with Store(home) as store:
+        store.index.sync()
+        (evaluation,) = evaluations(store.index)
+        assert conflicts(store.index) == []
+    assert read_evaluation(home, job.id) == evaluation
+
+
+def test_changed_tasks_are_noticed_when_resumed(home: Settings) -> None:
+    job = make(home)
+    run(open_context(home, job))
+    path = home.jobs / job.id / module.PLAN
+    whole = path.read_text()
+    key = read_evaluation(home, job.id).task_keys[0]
+    path.write_text(whole.replace(key, "0" * len(key)))
+    with pytest.raises(JobError, match="were changed since this evaluation began"):
+        run(open_context(home, job))
+    path.write_text(whole[:-20])
+    with pytest.raises(JobError, match="plan of this evaluation is damaged"):
+        run(open_context(home, job))
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"models": []}, "models"),
+        ({"models": ["gold", "gold"]}, "each model can be named once"),
+        ({"tasks": 0}, "tasks"),
+        ({"split": "all"}, "split"),
+        ({"nonsense": 1}, "nonsense"),
+        ({"categories": ["astrology"]}, "No task template belongs to the split"),
+    ],
+)
+def test_parameters_that_cannot_be_used_are_told_in_a_sentence(
+    home: Settings, params: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=sentence):
+        run(open_context(home, make(home, **params)))
+
+
+def test_an_unknown_model_is_told_before_anything_runs(home: Settings) -> None:
+    with pytest.raises(NotFoundError, match="no model named 'gould'"):
+        run(open_context(home, make(home, models=["gold", "gould"])))
+    assert not home.journal.exists()
+
+
+def test_the_lease_is_for_real_models_only(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+    held = False
+
+    @contextmanager
+    def lease(self: JobContext) -> Any:
+        nonlocal held
+        taken.append(self.job.id)
+        held = True
+        yield
+        held = False
+
+    def entry(settings: Settings, name: str) -> Any:
+        real = get_model(settings, "scripted")
+        return real.model_copy(update={"kind": "local", "name": name}) if name == "big" else get_model(settings, name)
+
+    def policy(settings: Settings, name: str, sampling: Any, **_: Any) -> Any:
+        assert held == (name == "big"), "a model is loaded and used under the lease, and nothing else is"
+        return GoldPolicy()
+
+    monkeypatch.setattr(JobContext, "lease", lease)
+    monkeypatch.setattr(module, "get_model", entry)
+    monkeypatch.setattr(module, "make_policy", policy)
+    run(open_context(home, make(home, models=["gold", "big", "scripted"])))
+    assert len(taken) == 1
+
+
+def test_a_scripted_model_is_evaluated_like_any_other(home: Settings) -> None:
+    job = make(home, models=["scripted", "gold"], tasks=2, attempts=1, templates=["calendar.move"])
+    run(open_context(home, job))
+    evaluation = read_evaluation(home, job.id)
+    assert evaluation.rows[0].policy.kind == "scripted" and evaluation.rows[0].passed == 0
+    assert evaluation.rows[0].policy.sampling == EvaluateParams.model_validate(job.params).sampling
+
+
+def test_a_name_is_made_when_none_is_given() -> None:
+    assert EvaluateParams(models=("a", "b")).title == "a, b on unseen_instances"
+    assert EvaluateParams(models=("a",), name=" mine ").title == "mine"
+
+
+def test_a_killed_evaluation_goes_on_where_it_was(home: Settings) -> None:
+    job = supervisor.start(home, "evaluate", {**PARAMS, "tasks": 40}, label="x")
+    try:
+        _wait(lambda: supervisor.status(home, job.id).done >= 30)
+        supervisor.kill(home, job.id)
+        assert supervisor.status(home, job.id).state == "dead"
+        with Store(home) as store:
+            store.index.sync()
+            kept = {t.id for t in find_trajectories(store.index, limit=None)}
+        assert 30 <= len(kept) < 240
+        supervisor.resume(home, job.id)
+        _wait(lambda: supervisor.status(home, job.id).state == "done")
+    finally:
+        supervisor.kill(home, job.id)
+    with Store(home) as store:
+        store.index.sync()
+        assert kept < {t.id for t in find_trajectories(store.index, limit=None)}
+        (evaluation,) = evaluations(store.index)
+        assert conflicts(store.index) == []
+    assert [(row.finished, row.planned) for row in evaluation.rows] == [(80, 80)] * 3
+
+
+def _wait(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
