@@ -38,8 +38,6 @@ class Database:
     connection: "DuckDBPyConnection"
     lock: FileIO | None
     """Held while this process owns the index file; None when the database is in memory."""
-    made: bool
-    """Whether it is new and therefore empty."""
     notice: str | None
     """A sentence for the user, when something was not as usual."""
     locked_by: str | None = None
@@ -127,13 +125,13 @@ def _open_file(path: Path, memory_limit: str, lock: FileIO, discard: str | None)
         finally:
             opening.unlink()
         if not isinstance(found, str):
-            return Database(found, lock, made=False, notice=None)
+            return Database(found, lock, notice=None)
         reason = found
     notice = None
     if _put_aside(path) and reason:
         notice = f"The index could not be used ({reason}). It was put aside and built again from the journal."
     opening.unlink(missing_ok=True)
-    return Database(_make(str(path), memory_limit), lock, made=True, notice=notice)
+    return Database(_make(str(path), memory_limit), lock, notice=notice)
 
 
 def _try(path: Path, memory_limit: str) -> "DuckDBPyConnection | str":
@@ -196,7 +194,7 @@ def _in_memory(memory_limit: str, notice: str, locked_by: str | None = None) -> 
     except duckdb.Error as error:
         hint = f"LAMSIM_INDEX_MEMORY is {memory_limit!r}; it should be a size such as 1GB."
         raise StoreError(f"The index cannot be opened: {first_line(error)} {hint}") from error
-    return Database(connection, None, made=True, notice=notice, locked_by=locked_by)
+    return Database(connection, None, notice=notice, locked_by=locked_by)
 
 
 def _put_aside(path: Path) -> bool:

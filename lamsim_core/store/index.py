@@ -174,8 +174,6 @@ class Index:
             self._seen = {}
             self.notice = database.notice
             self.version += 1
-            if database.made and self.notice is None and any(segment_sizes(self.journal).values()):
-                self.notice = "The index was missing and was built again from the journal."
 
     def _reopen(self, reason: str, *, memory: bool = False) -> None:
         """Put the database aside and start with an empty one."""

@@ -87,7 +87,10 @@ def test_declining(text: str) -> None:
     assert judge_answer(text, "Order pizza", ExpectedAnswer(kind="decline")) is None
 
 
-@pytest.mark.parametrize("text", ["", "Done.", "I ordered the pizza.", "Pizza is on its way", "{}"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "Done.", "I ordered the pizza.", "Pizza is on its way", "{}", "I am sorry, I can only say this one sentence."],
+)
 def test_not_declining(text: str) -> None:
     assert judge_answer(text, "Order pizza", ExpectedAnswer(kind="decline")) is not None
 
