@@ -347,17 +347,17 @@ class Recipe(Record):
     method: Literal["sft"] = "sft"
     epochs: float = 1.0
     max_optimizer_steps: int | None = None
-    learning_rate: float = 1e-3
+    learning_rate: float = 6e-4
     batch_size: int = 4
-    gradient_accumulation: int = 2
+    gradient_accumulation: int = 1
     lora_rank: int = 32
     lora_alpha: int = 64
     lora_dropout: float = 0.0
     max_length: int = 2048
     """Tokens; longer rows are dropped and counted, never cut."""
     seed: int = 0
-    precision: Literal["nf4", "bf16", "fp32"] = "bf16"
-    """How the frozen base weights are held while training."""
+    precision: Literal["nf4", "bf16", "fp32"] = "nf4"
+    """How the frozen base weights are held while training: as they are when the model runs, unless said otherwise."""
     save_steps: int = 50
 
 

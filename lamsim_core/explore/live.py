@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from lamsim_core.agent.policy import HumanPolicy, Policy, make_policy
+from lamsim_core.agent.policy import PLAIN_POLICIES, HumanPolicy, ModelPolicy, Policy, make_policy
 from lamsim_core.canonical import new_id
 from lamsim_core.errors import LamsimError
 from lamsim_core.explore.episode import Acted, Ended, Token, run_attempt
+from lamsim_core.models.backend import Backend
+from lamsim_core.models.registry import open_backend
 from lamsim_core.records import GoldCall, Sampling, Step, Task, Trajectory
 from lamsim_core.settings import Settings
 
@@ -83,7 +85,7 @@ class LiveRun:
 
     def _run(self, settings: Settings, on_trajectory: Callable[[Trajectory], object], quantisation: str | None) -> None:
         try:
-            self._policy = make_policy(settings, self.policy_name, self.sampling, quantisation=quantisation)
+            self._policy = _policy(settings, self.policy_name, self.sampling, quantisation)
             self._follow(self._policy, on_trajectory)
         except LamsimError as error:
             self.error, self.state = str(error), "failed"
@@ -118,6 +120,20 @@ class LiveRun:
                 self.state = {"stopped": "stopped", "failed": "failed"}.get(event.trajectory.ended, "finished")  # type: ignore[assignment]
 
 
+def _policy(settings: Settings, name: str, sampling: Sampling, quantisation: str | None) -> Policy:
+    """The policy of a name; the model used last stays in memory, so that the next run of it starts at once."""
+    global _kept
+    if name in (*PLAIN_POLICIES, "human"):
+        return make_policy(settings, name, sampling)
+    with _loading:
+        if _kept is None or _kept[0] != (name, quantisation):
+            _kept = None  # a run that still uses the old model keeps it until it ends
+            _kept = (name, quantisation), open_backend(settings, name, quantisation=quantisation)
+        return ModelPolicy(_kept[1], sampling)
+
+
+_kept: tuple[tuple[str, str | None], Backend] | None = None
+_loading = threading.Lock()
 _runs: dict[str, LiveRun] = {}
 _lock = threading.Lock()
 

@@ -1,0 +1,260 @@
+"""Models run in this process with transformers, on a CPU or a CUDA device.
+
+The keys and values of the last conversation are kept. The next prompt is compared with it token by token and only what
+differs is computed, so the steps of one attempt, and tasks that share their system text and tools, are not read again.
+Tokens that are likely to come are checked several at a time (see ``decode.Lookahead``). Neither changes what the model
+says, up to rounding: numbers computed in other portions can differ in their last bit.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, Literal
+
+from lamsim_core.errors import ModelError
+from lamsim_core.models.backend import Completion, Message, PromptTooLongError
+from lamsim_core.models.chat import render
+from lamsim_core.models.decode import Lookahead, TextStream
+from lamsim_core.records import PolicyInfo, Sampling, ToolSchema, Usage
+
+STOP_TOKENS = ("<|im_end|>", "<|endoftext|>")
+"""Tokens that end a reply, beside those the model's own configuration names."""
+
+_GUESSES = 8
+_PORTION = 2048
+_LOCK_POLL_SECONDS = 0.1
+
+
+class LocalBackend:
+    """One loaded model. Several threads may use it; replies are written one at a time.
+
+    A stream holds the model until it is used up or closed, so a thread must not start a second stream of the same
+    backend while its first is open.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, info: PolicyInfo, *, max_prompt_tokens: int) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._info = info
+        self._max_prompt_tokens = max_prompt_tokens
+        self._stops = stop_ids(model, tokenizer)
+        self._lock = Lock()
+        self._cache: Any = None
+        self._held: list[int] = []
+
+    @property
+    def info(self) -> PolicyInfo:
+        """Who this is, by name and by hash."""
+        return self._info
+
+    def close(self) -> None:
+        """Free the memory the model holds."""
+        import gc
+
+        import torch
+
+        with self._lock:
+            self._model, self._cache, self._held = None, None, []
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema],
+        sampling: Sampling,
+        seed: int,
+        should_stop: Callable[[], bool],
+    ) -> Iterator[str | Completion]:
+        """Yield the reply's text in pieces as it is written, then exactly one ``Completion``.
+
+        Raises:
+            PromptTooLongError: the prompt and the reply do not fit.
+            ModelError: the model failed or was closed.
+        """
+        prompt = render(self._tokenizer, messages, tools, add_generation_prompt=True)
+        while not self._lock.acquire(timeout=_LOCK_POLL_SECONDS):
+            if should_stop():
+                yield Completion(text="", usage=_Meter(len(prompt)).usage(), finish="stopped")
+                return
+        try:
+            if self._model is None:
+                raise ModelError(f"The model {self._info.name} was closed.")
+            longest = getattr(self._model.config, "max_position_embeddings", None)
+            limit = self._max_prompt_tokens
+            if longest is not None:
+                limit = min(limit, int(longest) - sampling.max_new_tokens)
+            if len(prompt) > limit:
+                raise PromptTooLongError(len(prompt), limit)
+            yield from self._reply(prompt, sampling, seed, should_stop)
+        finally:
+            self._lock.release()
+
+    def _reply(
+        self, prompt: list[int], sampling: Sampling, seed: int, should_stop: Callable[[], bool]
+    ) -> Iterator[str | Completion]:
+        meter = _Meter(len(prompt))
+        choose = _chooser(sampling, seed)
+        text = TextStream(self._decode)
+        ahead = Lookahead(prompt)
+        context = list(prompt)
+        guesses: list[int] = []
+        meter.cached = self._rewind(context)
+        finish: Literal["end", "length", "stopped"] | None = None
+        while finish is None:
+            logits = self._feed(context[self._rewind(context) :] + guesses, len(guesses) + 1, should_stop)
+            if logits is None:
+                finish = "stopped"
+                break
+            # Row i says what follows the newest token and i guesses: it counts while the guesses before it were right.
+            for row, guess in zip(logits, [*guesses, None], strict=True):
+                token = choose(row)
+                if token in self._stops:
+                    finish = "end"
+                    break
+                context.append(token)
+                ahead.push(token)
+                meter.count()
+                piece = text.push(token)
+                if piece:
+                    with meter.paused():
+                        yield piece
+                if meter.written == sampling.max_new_tokens:
+                    finish = "length"
+                elif should_stop():
+                    finish = "stopped"
+                if finish or token != guess:
+                    break
+            guesses = ahead.guess(min(_GUESSES, sampling.max_new_tokens - meter.written - 1))
+        usage = meter.usage()
+        rest = text.finish()
+        if rest:
+            yield rest
+        yield Completion(text=text.text, usage=usage, finish=finish)
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def _rewind(self, context: list[int]) -> int:
+        """Drop what is held beyond the beginning it shares with ``context``; return how many tokens stay.
+
+        At least the last token of ``context`` is left to be fed, since only feeding gives numbers.
+        """
+        shared = min(len(self._held), len(context) - 1)
+        if self._held[:shared] != context[:shared]:
+            shared = next(place for place in range(shared) if self._held[place] != context[place])
+        surplus = len(self._held) - shared
+        if surplus:
+            try:
+                self._cache.crop(-surplus)
+            except (ValueError, NotImplementedError):
+                # A cache with a sliding window has forgotten the beginning and cannot go back.
+                self._cache, shared = None, 0
+            self._held = self._held[:shared]
+        return shared
+
+    def _feed(self, tokens: list[int], rows: int, should_stop: Callable[[], bool]) -> Any | None:
+        """Run the model over ``tokens``; return the last ``rows`` rows of numbers, or None when stopped on the way.
+
+        Raises:
+            ModelError: the model failed or gave numbers that are none.
+        """
+        import torch
+        from transformers import DynamicCache
+
+        portions = [tokens[start : start + _PORTION] for start in range(0, len(tokens), _PORTION)]
+        if len(portions) > 1 and len(portions[-1]) < rows:
+            portions[-2:] = [portions[-2] + portions[-1]]
+        if self._cache is None:
+            self._cache, self._held = DynamicCache(config=self._model.config), []
+        logits = None
+        try:
+            for portion in portions:
+                if should_stop():
+                    return None
+                ids = torch.tensor([portion], device=self._model.device)
+                with torch.inference_mode():
+                    output = self._model(
+                        ids, past_key_values=self._cache, use_cache=True, logits_to_keep=min(rows, len(portion))
+                    )
+                self._held = self._held + portion
+                logits = output.logits[0].float().cpu()
+        except RuntimeError as error:
+            self._cache, self._held = None, []
+            raise ModelError(f"The model {self._info.name} failed: {str(error)[:300]}") from error
+        if logits is None or not bool(torch.isfinite(logits.amax(dim=-1)).all()):
+            self._cache, self._held = None, []
+            raise ModelError(f"The model {self._info.name} gave numbers that are none (NaN); its weights are damaged.")
+        return logits
+
+
+class _Meter:
+    """Counts tokens and the time spent on them, without the time a reader takes between two pieces."""
+
+    def __init__(self, prompt: int) -> None:
+        self.written = 0
+        self.cached = 0
+        self._prompt = prompt
+        self._started = time.perf_counter()
+        self._first: float | None = None
+        self._away = 0.0
+
+    def count(self) -> None:
+        """One more token was written."""
+        self.written += 1
+        if self._first is None:
+            self._first = time.perf_counter()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out the time spent inside."""
+        left = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._away += time.perf_counter() - left
+
+    def usage(self) -> Usage:
+        """What the reply has cost so far."""
+        now = time.perf_counter()
+        first = now if self._first is None else self._first
+        return Usage(
+            prompt_tokens=self._prompt,
+            cached_tokens=self.cached,
+            completion_tokens=self.written,
+            prefill_seconds=first - self._started,
+            decode_seconds=max(0.0, now - first - self._away),
+        )
+
+
+def stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Ids of the tokens that end a reply."""
+    named = [tokenizer.eos_token_id]
+    for config in (model.config, model.generation_config):
+        ids = getattr(config, "eos_token_id", None)
+        named += ids if isinstance(ids, list) else [ids]
+    vocabulary = tokenizer.get_added_vocab()
+    named += [vocabulary[token] for token in STOP_TOKENS if token in vocabulary]
+    return frozenset(token for token in named if token is not None)
+
+
+def _chooser(sampling: Sampling, seed: int) -> Callable[[Any], int]:
+    """A function from one row of numbers to a token. It draws once per token, on the CPU, so a seed means the same."""
+    import torch
+
+    if sampling.temperature == 0:
+        return lambda row: int(row.argmax())
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(row: Any) -> int:
+        chances = torch.softmax(row / sampling.temperature, dim=-1)
+        if sampling.top_p < 1:
+            ordered, order = chances.sort(descending=True)
+            # The token that crosses the threshold stays, so there is always one.
+            ordered[ordered.cumsum(0) - ordered >= sampling.top_p] = 0
+            return int(order[torch.multinomial(ordered, 1, generator=generator)])
+        return int(torch.multinomial(chances, 1, generator=generator))
+
+    return draw

