@@ -93,7 +93,7 @@ class LiveRun:
             self.error, self.state = f"The run broke down: {type(error).__name__}.", "failed"
             raise
         finally:
-            self.partial = ""
+            self.partial, self._policy = "", None  # an ended run must not keep a model in memory
             self._ended = time.perf_counter()
 
     def _follow(self, policy: Policy, on_trajectory: Callable[[Trajectory], object]) -> None:

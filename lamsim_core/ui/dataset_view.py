@@ -1,0 +1,156 @@
+"""The Datasets page's second half: the frozen versions, and one of them with its rows, card and exports."""
+
+from typing import Any
+
+import streamlit as st
+
+from lamsim_core.curate.card import card
+from lamsim_core.curate.export import FORMS, Form, export_lines
+from lamsim_core.curate.folder import Listing, load_rows
+from lamsim_core.records import Dataset
+from lamsim_core.settings import Settings
+from lamsim_core.ui import terms
+from lamsim_core.ui.charts import NEUTRAL, count_bars, draw_chart
+from lamsim_core.ui.curating import hide_dataset, show_dataset
+from lamsim_core.ui.draw import chip, clean, label, untrusted
+from lamsim_core.ui.page import Studio, link
+from lamsim_core.ui.tables import button_column
+from lamsim_core.ui.training_row import draw_row
+from lamsim_core.ui.wording import amount, moment
+
+FORM_TITLES: dict[Form, str] = {
+    "trl": "TRL and Hugging Face (messages and tools)",
+    "openai": "OpenAI fine-tuning (arguments as strings)",
+    "sharegpt": "LLaMA-Factory (ShareGPT)",
+}
+
+
+def draw_versions(listing: Listing) -> None:
+    """Every frozen version; a click shows one."""
+    for problem in listing.problems:
+        st.warning(label(problem, limit=1000), icon=":material/broken_image:")
+    names = {dataset.id: dataset for dataset in listing.datasets}
+    rows = [
+        {
+            "Show": ":material/visibility:",
+            "Name": clean(dataset.name),
+            "Rows": dataset.rows,
+            "Left out": sum(dataset.counts.get("left_out", {}).values()),
+            "Hash": dataset.hash[:8],
+            "Made from": names[dataset.parent].hash[:8] if dataset.parent in names else "",
+            "Frozen": moment(dataset.created),
+        }
+        for dataset in listing.datasets
+    ]
+    st.dataframe(
+        rows,
+        key="datasets_versions",
+        hide_index=True,
+        column_config={
+            "Show": button_column("datasets_show", lambda row: show_dataset(listing.datasets[row].id)),
+            "Name": st.column_config.TextColumn("Name", width="medium"),
+            "Made from": st.column_config.TextColumn(
+                "Earlier version", help="Hash of the version of this name before it."
+            ),
+        },
+        alt="Frozen dataset versions, the newest first",
+    )
+
+
+def draw_dataset(studio: Studio, dataset: Dataset) -> None:
+    """One version: what it is, its rows, what is in it, its card, and the exports."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            with st.container(horizontal=True, vertical_alignment="center", width="content"):
+                st.subheader(label(dataset.name), anchor=False, width="content")
+                chip(amount(dataset.rows, "row"), color="primary", icon=":material/ac_unit:")
+                chip(dataset.hash[:8], icon=":material/tag:", help="The first characters of the hash of its rows.")
+            with st.container(horizontal=True, vertical_alignment="center", width="content"):
+                link("pages/6_Train.py", "Train on it", icon=":material/model_training:", query={"dataset": dataset.id})
+                _draw_exports(studio.settings, dataset)
+                st.button("Close", key=f"close.{dataset.id}", icon=":material/close:", on_click=hide_dataset)
+        st.caption(label(f"Frozen {moment(dataset.created)} · never changed since · {dataset.id}"))
+        rows, content, text = st.tabs(["Rows", "What is in it", "Card"], key=f"tabs.{dataset.id}", on_change="rerun")
+        if rows.open:
+            with rows:
+                draw_rows(studio.settings, dataset)
+        if content.open:
+            with content:
+                _draw_content(dataset)
+        if text.open:
+            with text:
+                untrusted(card(dataset), language="markdown")
+
+
+def _rows(settings: Settings, dataset: Dataset) -> list[dict[str, Any]]:
+    """The rows, read and checked against their hash, kept for a while: they never change."""
+    remember = st.cache_resource(max_entries=2, ttl="15m", show_spinner="Reading the rows")
+    rows: list[dict[str, Any]] = remember(_read_rows)(str(settings.home), dataset.id, settings)
+    return rows
+
+
+def _read_rows(home: str, dataset_id: str, _settings: Settings) -> list[dict[str, Any]]:
+    return load_rows(_settings, dataset_id)
+
+
+def draw_rows(settings: Settings, dataset: Dataset) -> None:
+    """One row at a time, as the model will see it, with what it is trained on marked."""
+    rows = _rows(settings, dataset)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        number = st.pagination(len(rows), key=f"row.{dataset.id}")
+        link(
+            "pages/3_Trajectories.py",
+            "The attempt it was made from",
+            icon=":material/route:",
+            query={"id": str(rows[number - 1].get("trajectory", ""))},
+        )
+    draw_row(rows[number - 1])
+
+
+def _draw_content(dataset: Dataset) -> None:
+    titles = {
+        "category": "By category",
+        "template": "By kind of task",
+        "policy": "By who acted",
+        "calls": "By number of calls",
+    }
+    columns = st.columns(2)
+    for place, (key, title) in enumerate(titles.items()):
+        counts = {_title(key, value): number for value, number in dataset.counts.get(key, {}).items()}
+        if counts:
+            with columns[place % 2]:
+                st.markdown(f"**{label(title)}**")
+                draw_chart(count_bars(counts, unit="Rows"), key=f"{key}.{dataset.id}", alt=f"Rows {title.lower()}")
+    left_out = dataset.counts.get("left_out", {})
+    if left_out:
+        st.markdown("**What stayed out, and why**")
+        shown = {reason.capitalize(): number for reason, number in left_out.items()}
+        draw_chart(count_bars(shown, tint=NEUTRAL, unit="Attempts"), key=f"out.{dataset.id}", alt="Attempts left out")
+
+
+def _title(key: str, value: str) -> str:
+    if key == "template":
+        return f"{terms.template_title(value)} ({value.partition('.')[0]})"
+    if key == "policy":
+        return terms.policy_name(value)
+    return f"{value} calls" if key == "calls" else value.capitalize()
+
+
+def _draw_exports(settings: Settings, dataset: Dataset) -> None:
+    with st.popover("Export", icon=":material/download:"):
+        for form in FORMS:
+            st.download_button(
+                FORM_TITLES[form],
+                data=lambda form=form: _export(settings, dataset, form),  # type: ignore[misc]
+                file_name=f"{clean(dataset.name, limit=40).replace(' ', '-')}-{dataset.hash[:8]}-{form}.jsonl",
+                mime="application/jsonl",
+                key=f"export.{form}.{dataset.id}",
+                icon=":material/description:",
+                on_click="ignore",
+                width="stretch",
+            )
+
+
+def _export(settings: Settings, dataset: Dataset, form: Form) -> bytes:
+    """The whole file, made when it is asked for."""
+    return "".join(f"{line}\n" for line in export_lines(load_rows(settings, dataset.id), form)).encode()

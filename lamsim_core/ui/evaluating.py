@@ -1,0 +1,154 @@
+"""The Evaluate page's first half: whom to measure on what, and what is happening while it is measured."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from lamsim_core.agent.policy import PLAIN_POLICIES
+from lamsim_core.errors import NotFoundError
+from lamsim_core.evaluate.job import PLAN, Plan
+from lamsim_core.jobs.folder import job_folder, read_record
+from lamsim_core.jobs.job import RESUMABLE, Job, JobStatus
+from lamsim_core.models.registry import list_models
+from lamsim_core.records import Evaluation
+from lamsim_core.store.queries import TrajectoryFilter, outcome_by
+from lamsim_core.ui import forms
+from lamsim_core.ui.charts import draw_chart, rate_list
+from lamsim_core.ui.draw import failure, label
+from lamsim_core.ui.jobs import Jobs, chosen_job, start_button
+from lamsim_core.ui.page import Studio
+from lamsim_core.ui.terms import policy_name
+from lamsim_core.ui.wording import SPLIT_NAMES, amount
+
+MODELS = "evaluate_models"
+
+
+def setup(studio: Studio, jobs: Jobs) -> None:
+    """Whom to measure, on what, what that comes to, and the button that starts it."""
+    choices = forms.model_choices(studio.settings, plain=False)
+    if MODELS not in st.session_state or "adapter" in st.query_params:
+        st.session_state[MODELS] = default_models(studio, st.query_params.pop("adapter", None))
+    st.session_state[MODELS] = [name for name in st.session_state[MODELS] if name in choices]
+    picked = st.multiselect(
+        "Models",
+        list(choices),
+        format_func=lambda name: forms.choice_title(choices, name),
+        key=MODELS,
+        persist_state="session",
+        wrap=True,
+        help="Two or more. Base models stand before adapters, and each is compared with the first.",
+    )
+    beside = st.pills(
+        "Beside them",
+        list(PLAIN_POLICIES),
+        selection_mode="multi",
+        default=list(PLAIN_POLICIES),
+        format_func=policy_name,
+        key="evaluate_beside",
+        persist_state="session",
+        wrap=True,
+        help="They show that the measuring itself is sound: the reference solution should pass everything, the others nothing.",
+    )
+    bases = {entry.name: entry.base for entry in list_models(studio.settings)}
+    models = [*sorted(picked, key=lambda name: bases.get(name) is not None), *beside]
+    split = forms.pick_split("evaluate_split", held_out=True)
+    scope = forms.pick_scope(split, "evaluate")
+    left, right = st.columns(2)
+    with left:
+        tasks = forms.pick_number("Tasks", 50, "evaluate_tasks", help="Every model gets the same, with the same seeds.")
+    with right:
+        attempts = forms.pick_number("Attempts at each", 1, "evaluate_attempts", most=100)
+    with st.expander("More", icon=":material/tune:", type="compact"):
+        temperature = forms.pick_temperature("evaluate_temperature", 0.0)
+        seed = forms.pick_number("Seed", 0, "evaluate_seed", least=0, most=2**31 - 1, help=forms.SEED_HELP)
+        max_steps = forms.pick_number("Turns at most", studio.settings.max_steps, "evaluate_steps", most=100)
+        name = st.text_input("Name", max_chars=120, key="evaluate_name", placeholder="made from models and tasks")
+    paces = [forms.pace(studio.index, model) for model in models]
+    st.caption(label(forms.estimate(tasks * attempts, paces)))
+    why_not = next((choices[model].why_not for model in picked if choices[model].why_not is not None), None)
+    if why_not is None and len(models) < 2:
+        why_not = "Choose two or more, so that there is something to compare."
+    if why_not is not None:
+        st.caption(label(why_not, limit=600))
+    who = ", ".join(map(policy_name, picked or models))
+    said = (name or "").strip() or f"{who}: {amount(tasks, 'task')}, {SPLIT_NAMES[split].lower()}"[:120]
+    params = {
+        "models": models,
+        "name": said,
+        "split": scope.split,
+        "categories": list(scope.categories),
+        "templates": list(scope.templates),
+        "tasks": tasks,
+        "attempts": attempts,
+        "seed": seed,
+        "temperature": temperature,
+        "max_steps": max_steps,
+        "max_new_tokens": studio.settings.max_new_tokens,
+    }
+    start_button(studio, "evaluate", params, jobs, name=said, text="Evaluate", why_not=why_not)
+
+
+def default_models(studio: Studio, adapter: str | None) -> list[str]:
+    """A base model and an adapter of it: the one asked for, else the newest that can be used."""
+    entries = {entry.name: entry for entry in list_models(studio.settings) if entry.available}
+    trained = [entry for entry in entries.values() if entry.kind == "adapter"]
+    asked = [entry for entry in trained if adapter in (entry.name, entry.adapter)]
+    if newest := (asked or trained)[-1:]:
+        return [name for name in (newest[0].base, newest[0].name) if name is not None]
+    return [entry.name for entry in entries.values() if entry.default]
+
+
+def runs_of(studio: Studio, job: Job) -> dict[str, str]:
+    """Which run each model's attempts are stored under; empty before the job has planned."""
+    try:
+        return read_record(job_folder(studio.settings, job.id) / PLAN, Plan).runs
+    except (OSError, ValueError):
+        return {}
+
+
+def draw_going(studio: Studio, job: Job, status: JobStatus) -> None:
+    """Every model's pass rate so far."""
+    counts: dict[str, tuple[int, int]] = {}
+    runs = runs_of(studio, job)
+    for name in [str(model) for model in job.params.get("models") or () if model in runs]:  # type: ignore[union-attr]
+        found = outcome_by(studio.index, TrajectoryFilter(runs=(runs[name],)), "run")
+        if found:
+            counts[policy_name(name)] = (found[0]["passed"], found[0]["count"])
+    if not counts:
+        st.caption("The first attempt shows here as soon as it is finished.")
+        return
+    st.markdown("**Pass rate so far**")
+    draw_chart(rate_list(counts), key=f"going.{job.id}", alt="Pass rate of each model so far")
+
+
+def what_to_show(jobs: Jobs, found: Mapping[str, Evaluation]) -> tuple[str | None, str | None]:
+    """The job and the evaluation to show: what the address asks for, else what runs, else the newest evaluation."""
+    wanted = st.query_params.get("id")
+    if wanted is not None:
+        if wanted in found:
+            return None, wanted
+        failure(NotFoundError("evaluation", wanted))
+    job_id = chosen_job(jobs)
+    status = {job.id: status for job, status in jobs}.get(job_id or "")
+    if status is None:
+        return None, next(iter(found), None)
+    made = str(status.result.get("evaluation", ""))
+    return (None, made) if made in found else (job_id, None)
+
+
+def reliability_of(jobs: Jobs, evaluation_id: str) -> dict[str, list[float]]:
+    """For each model of an evaluation pass^1, pass^2, ..., as its job worked them out; empty when that job is gone."""
+    for _, status in jobs:
+        found = status.result.get("reliability")
+        if status.result.get("evaluation") == evaluation_id and isinstance(found, dict):
+            return {
+                name: [p for p in parts if isinstance(p, float)]
+                for name, parts in found.items()
+                if isinstance(parts, list)
+            }
+    return {}
+
+
+def unfinished(jobs: Jobs) -> Jobs:
+    """Jobs that ended without an evaluation and can be resumed."""
+    return [(job, status) for job, status in jobs if status.state in RESUMABLE]

@@ -1,0 +1,163 @@
+"""The Explore page's parts: what to try, what is happening, what came of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from lamsim_core.agent.policy import PLAIN_POLICIES
+from lamsim_core.explore.job import RUN_FILE
+from lamsim_core.jobs.folder import job_folder
+from lamsim_core.jobs.job import ACTIVE, Job, JobStatus
+from lamsim_core.store.queries import TrajectoryFilter, TrajectoryRow, find_trajectories, outcome_by
+from lamsim_core.ui import forms
+from lamsim_core.ui.attempts import run_button
+from lamsim_core.ui.charts import FAILED, FEW_BARS, count_bars, draw_chart, rate_list
+from lamsim_core.ui.draw import label
+from lamsim_core.ui.jobs import Jobs, start_button
+from lamsim_core.ui.page import Studio, link
+from lamsim_core.ui.terms import outcome, policy_name, template_title
+from lamsim_core.ui.wording import DASH, SPLIT_NAMES, amount, between, duration, percent, spaced
+
+NEWEST = 6
+"""Trajectories listed while a run goes on."""
+TRAJECTORIES = "pages/3_Trajectories.py"
+
+
+def setup(studio: Studio, jobs: Jobs) -> None:
+    """What to try, what that comes to, and the button that starts it."""
+    choices = forms.model_choices(studio.settings)
+    who = forms.pick_model(choices, "explore.model", help="A model, or a policy that needs none.")
+    if who.why_not is not None:
+        st.warning(label(who.why_not, limit=600), icon=":material/cloud_off:")
+    split = forms.pick_split("explore.split")
+    scope = forms.pick_scope(split, "explore")
+    left, right = st.columns(2)
+    with left:
+        tasks = forms.pick_number("Tasks", 20, "explore.tasks", help="Instances, the kinds of tasks in turn.")
+    with right:
+        attempts = forms.pick_number("Attempts at each", 1, "explore.attempts", most=100)
+    temperature = forms.pick_temperature("explore.temperature", disabled=who.name in PLAIN_POLICIES)
+    with st.expander("More", icon=":material/tune:", type="compact"):
+        seed = forms.pick_number(
+            "Seed", 0, "explore.seed", least=0, most=2**31 - 1, help="Another seed draws other instances."
+        )
+        most = studio.settings
+        max_steps = forms.pick_number("Turns at most", most.max_steps, "explore.steps", most=100)
+        max_new_tokens = forms.pick_number("Tokens a turn at most", most.max_new_tokens, "explore.tokens", most=4096)
+    st.caption(label(forms.estimate(tasks * attempts, [forms.pace(studio.index, who.name)])))
+    if attempts > 1 and temperature == 0 and who.name not in PLAIN_POLICIES:
+        st.caption(":orange[:material/warning:] At temperature 0 a model does the same at every attempt.")
+    params = {
+        "model": who.name,
+        "split": scope.split,
+        "categories": list(scope.categories),
+        "templates": list(scope.templates),
+        "tasks": tasks,
+        "attempts": attempts,
+        "seed": seed,
+        "temperature": temperature,
+        "max_steps": max_steps,
+        "max_new_tokens": max_new_tokens,
+    }
+    name = f"{policy_name(who.name)}: {amount(tasks, 'task')}, {SPLIT_NAMES[split].lower()}"
+    start_button(studio, "explore", params, jobs, name=name, text="Explore", why_not=who.why_not)
+
+
+def run_of(studio: Studio, job: Job) -> str | None:
+    """The run a job writes into; None before it has begun."""
+    try:
+        return (job_folder(studio.settings, job.id) / RUN_FILE).read_text(encoding="ascii").strip() or None
+    except (OSError, ValueError):
+        return None
+
+
+def draw_run(studio: Studio, job: Job, status: JobStatus) -> None:
+    """What a run has come to so far: the pass rate, the pace, the mistakes, the newest trajectories."""
+    run = run_of(studio, job)
+    flt = TrajectoryFilter(runs=(run or "",))
+    rows = find_trajectories(studio.index, flt, limit=50)
+    if run is None or not rows:
+        st.caption("The first attempt shows here as soon as it is finished.")
+        return
+    by_template = outcome_by(studio.index, flt, "template")
+    count, passed, unscored = (sum(row[key] for row in by_template) for key in ("count", "passed", "unscored"))
+    _numbers(job, status, rows, count, passed, unscored)
+    left, right = st.columns(2)
+    with left:
+        if len(by_template) <= FEW_BARS:
+            st.markdown("**Pass rate by kind of task**")
+            rates = {template_title(row["value"]): (row["passed"], row["count"]) for row in by_template}
+        else:
+            st.markdown("**Pass rate by category**")
+            found = outcome_by(studio.index, flt, "category")
+            rates = {row["value"].capitalize(): (row["passed"], row["count"]) for row in found}
+        draw_chart(rate_list(rates), key=f"rates.{job.id}", alt="Pass rates")
+    with right:
+        st.markdown("**Attempts by kind of mistake**")
+        errors = {spaced(row["value"]): row["count"] for row in outcome_by(studio.index, flt, "error_classes")}
+        if errors:
+            draw_chart(count_bars(errors, tint=FAILED), key=f"errors.{job.id}", alt="Attempts by kind of mistake")
+        else:
+            st.caption("No mistakes so far.")
+    st.markdown("**Newest attempts**")
+    _newest(rows[:NEWEST])
+    run_button(run)
+
+
+def _numbers(job: Job, status: JobStatus, rows: list[TrajectoryRow], count: int, passed: int, unscored: int) -> None:
+    first, second, third = st.columns(3)
+    planned = status.total or count
+    first.metric(
+        "Attempts",
+        f"{count:,} of {planned:,}",
+        delta=f"{max(0, planned - count):,} to go" if count < planned else "all finished",
+        delta_arrow="off",
+        delta_color="off",
+        border=True,
+        height="stretch",
+    )
+    said = f"{passed:,} of {count:,} passed" + (f", {unscored:,} not scored" if unscored else "")
+    second.metric(
+        "Pass rate so far" if status.state in ACTIVE else "Pass rate",
+        percent(passed / count, 1),
+        delta=said,
+        delta_arrow="off",
+        delta_color="off",
+        border=True,
+        height="stretch",
+    )
+    rate = attempts_per_minute(rows)
+    mean = sum(row.seconds for row in rows) / len(rows)
+    third.metric(
+        "Attempts per minute",
+        DASH if rate is None else f"{rate:,.1f}" if rate < 100 else f"{rate:,.0f}",
+        delta=f"{duration(mean)} each",
+        delta_arrow="off",
+        delta_color="off",
+        border=True,
+        height="stretch",
+    )
+
+
+def attempts_per_minute(rows: list[TrajectoryRow]) -> float | None:
+    """The pace at which these trajectories, the newest first, came in; None when that cannot be told."""
+    if len(rows) < 2:
+        return None
+    took = between(rows[-1].created, rows[0].created)
+    return None if not took or took <= 0 else 60 * (len(rows) - 1) / took
+
+
+def _newest(rows: list[TrajectoryRow]) -> None:
+    for row in rows:
+        word, _, icon = outcome(row.passed)
+        said = (
+            f"{word} · {label(template_title(row.template))} · {amount(row.n_calls, 'call')} · {duration(row.seconds)}"
+        )
+        link(TRAJECTORIES, said, icon=icon, query={"id": row.id})
+
+
+def results(job: Job, status: JobStatus) -> Mapping[str, Any]:
+    """Columns of the list of explorations."""
+    rate = status.result.get("pass_rate")
+    return {"Pass rate": percent(rate) if isinstance(rate, int | float) else DASH}

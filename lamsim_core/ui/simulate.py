@@ -1,0 +1,245 @@
+"""The Simulate page: choosing a task and who acts, and what a link asks for."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from lamsim_core.explore.live import LiveRun, get_live
+from lamsim_core.records import Sampling, Task, ToolSchema, Trajectory
+from lamsim_core.settings import Settings
+from lamsim_core.store.filters import TrajectoryFilter
+from lamsim_core.store.queries import find_trajectories, get_trajectory
+from lamsim_core.tasks import get_template, instantiate, load_templates
+from lamsim_core.tools import categories
+from lamsim_core.ui import terms
+from lamsim_core.ui.arguments import parameters_of, required_of
+from lamsim_core.ui.draw import LONGEST_CELL, chip, clean, label, untrusted_prose
+from lamsim_core.ui.forms import choice_title, model_choices
+from lamsim_core.ui.page import Studio
+from lamsim_core.ui.trajectory import draw_gold
+from lamsim_core.ui.wording import SPLIT_HELP, SPLIT_NAMES, amount
+
+PAGE = "pages/1_Simulate.py"
+LARGEST_SEED = 2**31 - 1
+FIRST_TASK = "calendar.move"
+"""The task offered first: short, and it changes something one can see."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What was chosen."""
+
+    task: Task
+    policy: str
+    sampling: Sampling
+    attempt: int
+
+
+def setup(settings: Settings, *, disabled: bool) -> Setup:
+    """Draw the choices and return what is chosen.
+
+    Args:
+        settings: limits and models.
+        disabled: while a run is under way.
+
+    Raises:
+        TaskTemplateError: a template cannot load, or has no instance for the seed.
+    """
+    known = categories()
+    state = st.session_state
+    state.setdefault(
+        "simulate_category", FIRST_TASK.partition(".")[0] if FIRST_TASK in load_templates() else next(iter(known))
+    )
+    with st.container(border=True):
+        category = st.segmented_control(
+            "Category",
+            list(known),
+            format_func=lambda name: known[name].title,
+            key="simulate_category",
+            required=True,
+            disabled=disabled,
+            on_change=leave_run,
+            persist_state="session",
+        )
+        template = _pick_template(str(category), disabled)
+        left, right = st.columns(2)
+        seed = left.number_input(
+            "Instance",
+            0,
+            LARGEST_SEED,
+            key="simulate_seed",
+            disabled=disabled,
+            on_change=leave_run,
+            persist_state="session",
+            help="Each number is another world and another request. The same number is always the same task.",
+        )
+        attempt = right.number_input(
+            "Attempt",
+            0,
+            10_000,
+            key="simulate_attempt",
+            disabled=disabled,
+            on_change=leave_run,
+            persist_state="session",
+            help="Another attempt draws other replies when the temperature is above 0, and other random calls.",
+        )
+    with st.container(border=True):
+        policy, is_model = _pick_policy(settings, disabled)
+        sampling = Sampling(max_new_tokens=settings.max_new_tokens, max_steps=settings.max_steps)
+        if is_model:
+            sampling = _pick_sampling(settings, disabled)
+    return Setup(instantiate(get_template(template), int(seed)), policy, sampling, int(attempt))
+
+
+def _pick_template(category: str, disabled: bool) -> str:
+    names = [name for name, template in load_templates().items() if template.category == category]
+    key = f"simulate_task_{category}"
+    if FIRST_TASK in names:
+        st.session_state.setdefault(key, FIRST_TASK)
+    return str(
+        st.selectbox(
+            "Task",
+            names,
+            format_func=terms.template_title,
+            key=key,
+            disabled=disabled,
+            on_change=leave_run,
+            persist_state="session",
+        )
+    )
+
+
+def _pick_policy(settings: Settings, disabled: bool) -> tuple[str, bool]:
+    models = model_choices(settings, plain=False)
+    ready = {name: choice for name, choice in models.items() if choice.why_not is None}
+    policy = st.selectbox(
+        "Who acts",
+        [*terms.POLICIES, *ready],
+        format_func=lambda name: clean(terms.POLICIES[name]) if name in terms.POLICIES else choice_title(ready, name),
+        key="simulate_policy",
+        disabled=disabled,
+        on_change=leave_run,
+        persist_state="session",
+    )
+    if len(ready) < len(models):
+        st.caption(f"{amount(len(models) - len(ready), 'more model')} can be set up; the Catalog says how.")
+    return str(policy), policy in ready
+
+
+def _pick_sampling(settings: Settings, disabled: bool) -> Sampling:
+    with st.expander("How replies are drawn", icon=":material/tune:", type="compact"):
+        temperature = st.slider(
+            "Temperature",
+            0.0,
+            1.5,
+            0.0,
+            0.1,
+            key="simulate_temperature",
+            disabled=disabled,
+            persist_state="session",
+            help="0 takes the likeliest token each time; higher draws more freely.",
+        )
+        top_p = st.slider(
+            "Top-p",
+            0.1,
+            1.0,
+            1.0,
+            0.05,
+            key="simulate_top_p",
+            disabled=disabled or temperature == 0,
+            persist_state="session",
+            help="Draw only from the likeliest tokens that make up this share.",
+        )
+        tokens = st.number_input(
+            "Longest reply, in tokens",
+            16,
+            4096,
+            settings.max_new_tokens,
+            16,
+            key="simulate_tokens",
+            disabled=disabled,
+            persist_state="session",
+        )
+    return Sampling(temperature=temperature, top_p=top_p, max_new_tokens=int(tokens), max_steps=settings.max_steps)
+
+
+def leave_run() -> None:
+    """Back from a finished run to its preparation."""
+    st.query_params.pop("run", None)
+
+
+def draw_request(task: Task) -> None:
+    """The request and the tools offered, as the agent will see them."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            chip(terms.template_title(task.template), color="violet", icon=":material/task_alt:")
+            chip(f"instance {task.seed}", color="gray")
+            chip(SPLIT_NAMES[task.split], color="gray", help=SPLIT_HELP)
+        if len(task.instruction) <= LONGEST_CELL:
+            st.subheader(label(task.instruction), anchor=False)
+        else:
+            untrusted_prose(task.instruction)
+        st.caption(f"{amount(len(task.tools), 'tool')} offered")
+        for tool in task.tools:
+            left, right = st.columns([3, 7], vertical_alignment="center")
+            with left:
+                chip(tool.name, color="blue", icon=":material/build:", help=_parameters(tool))
+            right.text(clean(tool.description))
+
+
+def _parameters(tool: ToolSchema) -> str:
+    found, needed = parameters_of(tool), required_of(tool)
+    named = [label(name if name in needed else f"{name} (optional)") for name in found]
+    return "Takes " + ", ".join(named) if named else "Takes nothing"
+
+
+def draw_reference(task: Task) -> None:
+    """The reference solution, folded away."""
+    with st.expander("Reference solution", icon=":material/flag:", type="compact"):
+        st.caption("One way to do it. Any other way to the same end passes too.")
+        draw_gold(task.gold, task.closing)
+
+
+def follow_link(studio: Studio) -> LiveRun | Trajectory | str | None:
+    """What the address of the page asks for, and the choices set to match it.
+
+    Returns:
+        The run that is going on or was finished here, the stored trajectory of one that is not in memory any more, a
+        sentence when neither exists, or None when no run is asked for.
+    """
+    if "task" in st.query_params:
+        _choose(
+            studio.settings,
+            st.query_params["task"],
+            st.query_params.get("seed", "0"),
+            st.query_params.get("policy", ""),
+        )
+        for name in ("task", "seed", "policy"):
+            st.query_params.pop(name, None)
+    run_id = st.query_params.get("run")
+    if run_id is None:
+        return None
+    found: LiveRun | Trajectory | None = get_live(run_id)
+    if found is None:
+        rows = find_trajectories(studio.index, TrajectoryFilter(runs=(run_id,)), limit=1)
+        found = get_trajectory(studio.index, rows[0].id) if rows else None
+    if found is None:
+        return "This run ended with the app it ran in, before there was anything to store. Start it again."
+    if st.session_state.get("simulate_shown") != run_id:
+        st.session_state["simulate_shown"] = run_id
+        policy = found.policy_name if isinstance(found, LiveRun) else found.policy.name
+        _choose(studio.settings, found.task.template, str(found.task.seed), policy, found.attempt)
+    return found
+
+
+def _choose(settings: Settings, template: str, seed: str, policy: str, attempt: int = 0) -> None:
+    state = st.session_state
+    if template in load_templates():
+        category = template.partition(".")[0]
+        state["simulate_category"] = category
+        state[f"simulate_task_{category}"] = template
+        state["simulate_seed"] = min(int(seed), LARGEST_SEED) if seed.isdecimal() and len(seed) < 12 else 0
+        state["simulate_attempt"] = attempt
+    usable = [name for name, choice in model_choices(settings, plain=False).items() if choice.why_not is None]
+    if policy in (*terms.POLICIES, *usable):
+        state["simulate_policy"] = policy

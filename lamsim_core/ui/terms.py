@@ -1,0 +1,117 @@
+"""How policies, outcomes, decisions, checks and costs of trajectories are said to people: words, colours, icons."""
+
+import json
+from typing import Final
+
+from lamsim_core.agent.policy import PLAIN_POLICIES
+from lamsim_core.records import PolicyInfo, Sampling, Trajectory, Usage, Verdict
+from lamsim_core.ui.draw import Color
+from lamsim_core.ui.wording import duration, spaced
+
+POLICIES: Final = {
+    "gold": "Reference solution",
+    "random": "Random valid calls",
+    "noop": "Does nothing",
+    "human": "You, by hand",
+}
+"""Policies without a model, by name."""
+
+ENDINGS: Final = {
+    "answered": "Closed with a message",
+    "step_limit": "Step limit met",
+    "token_limit": "Token limit met",
+    "stopped": "Stopped",
+    "failed": "Broke down",
+}
+
+DECISIONS: Final = {"accept": "Accepted", "reject": "Rejected", "undecided": "Undecided"}
+DECISION_ICONS: Final = {
+    "accept": ":material/thumb_up:",
+    "reject": ":material/thumb_down:",
+    "undecided": ":material/contrast:",
+}
+
+assert set(PLAIN_POLICIES) < set(POLICIES)
+
+
+def outcome(passed: bool | None) -> tuple[str, Color, str]:
+    """Word, colour and icon of how an attempt was judged."""
+    if passed is None:
+        return "Not scored", "gray", ":material/help:"
+    return ("Passed", "green", ":material/check_circle:") if passed else ("Failed", "red", ":material/cancel:")
+
+
+def why(trajectory: Trajectory) -> str:
+    """One sentence: why the attempt passed, failed or was not scored. May hold text of a model."""
+    deciding = [v for v in trajectory.verdicts if v.check in trajectory.task.checks]
+    if trajectory.passed:
+        return f"Every check that decides passed ({len(trajectory.task.checks)} of {len(trajectory.task.checks)})."
+    if trajectory.passed is None:
+        said = trajectory.error or next(
+            (v.message for v in deciding if v.outcome in ("abstain", "error") and v.message), ""
+        )
+        return said or "A check that decides could not be made."
+    failed = [v.message for v in deciding if v.outcome == "fail"]
+    more = f" And {len(failed) - 1} more." if len(failed) > 1 else ""
+    return (failed[0] if failed else "A check that decides did not pass.") + more
+
+
+def policy_title(info: PolicyInfo) -> str:
+    """Who acted, for a person."""
+    if info.kind in POLICIES:
+        return "By hand" if info.kind == "human" else POLICIES[info.kind]
+    return info.name
+
+
+def policy_name(name: str) -> str:
+    """``policy_title`` where only the name is known."""
+    return "By hand" if name == "human" else POLICIES.get(name, name)
+
+
+def template_title(template: str) -> str:
+    """``calendar.move_meeting`` as ``Move meeting``."""
+    return spaced(template.partition(".")[2]).capitalize() or template
+
+
+def check_title(check: str) -> str:
+    """``arguments.missing`` as ``Arguments: missing``."""
+    return spaced(check).replace(".", ": ").capitalize()
+
+
+def mistake(verdict: Verdict) -> str:
+    """What kind of mistake a failed check found, in two words."""
+    return spaced(verdict.error_class or verdict.check).replace(".", ": ")
+
+
+def sampling_text(sampling: Sampling | None) -> str:
+    """How replies were drawn; empty when no model acted."""
+    if sampling is None:
+        return ""
+    drawn = (
+        "likeliest token"
+        if sampling.temperature == 0
+        else f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}"
+    )
+    return f"{drawn}, at most {sampling.max_new_tokens} tokens a turn"
+
+
+def usage_text(usage: Usage) -> str:
+    """What a reply cost."""
+    cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
+    rate = f", {usage.completion_tokens / usage.decode_seconds:.0f} a second" if usage.decode_seconds > 0 else ""
+    return (
+        f"{usage.prompt_tokens:,} tokens read{cached} in {fine_duration(usage.prefill_seconds)} · "
+        f"{usage.completion_tokens:,} written in {fine_duration(usage.decode_seconds)}{rate}"
+    )
+
+
+def fine_duration(value: float) -> str:
+    """A span of time in seconds, however short: ``38 µs``, ``120 ms``, ``4.2 s``."""
+    if value < 0.001:
+        return f"{value * 1e6:.0f} µs"
+    return f"{value * 1000:.0f} ms" if value < 1 else duration(value)
+
+
+def value_text(value: object) -> str:
+    """A JSON value for a table cell."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,239 @@
+"""The Train page's first half: what to train on what, what that comes to, and the button that starts it."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from lamsim_core.canonical import canonical_json
+from lamsim_core.curate.folder import list_datasets
+from lamsim_core.errors import LamsimError
+from lamsim_core.jobs.job import ACTIVE
+from lamsim_core.models.provision import models_folder
+from lamsim_core.models.registry import NAME_PATTERN, list_models
+from lamsim_core.records import Dataset, Recipe
+from lamsim_core.settings import Settings
+from lamsim_core.train.preflight import Preflight, preflight
+from lamsim_core.ui import forms
+from lamsim_core.ui.curating import version_title
+from lamsim_core.ui.draw import label
+from lamsim_core.ui.jobs import Jobs, start_button
+from lamsim_core.ui.page import Studio, link
+from lamsim_core.ui.wording import amount, duration, percent
+
+TOO_LONG = "longer than allowed; rows are never cut."
+UNTRAINED = "nothing in them is to be learned."
+DATASET = "train_dataset"
+PRESETS: Mapping[str, Recipe] = {
+    "Quick": Recipe(max_optimizer_steps=30, lora_rank=16, lora_alpha=32),
+    "Standard": Recipe(epochs=3),
+}
+PRESET_HELP = "Quick: at most 30 steps, to see that everything works. Standard: the whole dataset, three times."
+_WITHOUT_WEIGHT = {
+    name: Recipe.model_fields[name].default for name in ("learning_rate", "seed", "lora_dropout", "save_steps")
+}
+"""Parts of a recipe that do not change what it comes to, so that changing them need not count again."""
+PRECISIONS = {"bf16": "bf16", "fp32": "fp32", "nf4": "nf4 (QLoRA)"}
+
+
+def setup(studio: Studio, jobs: Jobs) -> None:
+    """What to train, what that comes to, and the button that starts it."""
+    datasets = list_datasets(studio.settings).datasets
+    if not datasets:
+        _draw_no_dataset()
+        return
+    dataset = _pick_dataset(datasets)
+    choices = {
+        name: choice
+        for name, choice in forms.model_choices(studio.settings, plain=False, adapters=False).items()
+        if name != "scripted"
+    }
+    base = forms.pick_model(choices, "train_base", text="Base model")
+    taken = {entry.name for entry in list_models(studio.settings, hidden=True)}
+    taken |= {str(job.params.get("name")) for job, status in jobs if status.state in ACTIVE}
+    name = st.text_input(
+        "Name of the adapter",
+        value=suggested_name(base.name, taken),
+        max_chars=80,
+        key=f"train_name.{len(taken)}",
+        help="Letters, digits and . _ -. The adapter is chosen by this name everywhere else.",
+    )
+    recipe = _recipe()
+    why_not = base.why_not or bad_name((name or "").strip(), taken)
+    if why_not is None and (is_here(studio.settings, base.name) or _asked_to_fetch()):
+        try:
+            found = look_ahead(studio.settings, dataset, base.name, recipe)
+            draw_preflight(found)
+            why_not = nothing_to_train(found, recipe)
+        except LamsimError as error:
+            why_not = str(error)
+    if why_not is not None:
+        st.warning(label(why_not, limit=600), icon=":material/block:")
+    params = {
+        "dataset": dataset.id,
+        "model": base.name,
+        "name": (name or "").strip(),
+        "recipe": recipe.model_dump(mode="json"),
+    }
+    said = f"{params['name']}: {base.name} on {dataset.name}"
+    start_button(studio, "train", params, jobs, name=said, text="Train", why_not=why_not)
+
+
+def _draw_no_dataset() -> None:
+    with st.container(border=True):
+        st.subheader("No dataset yet", anchor=False)
+        st.text("Training needs a frozen dataset: attempts that passed, chosen and fixed.")
+        link("pages/5_Datasets.py", "Make a dataset", icon=":material/dataset:")
+
+
+def _pick_dataset(datasets: Sequence[Dataset]) -> Dataset:
+    known = {dataset.id: dataset for dataset in datasets}
+    asked = st.query_params.pop("dataset", None)
+    if asked in known:
+        st.session_state[DATASET] = asked
+    if st.session_state.get(DATASET) not in known:
+        st.session_state[DATASET] = datasets[0].id
+    chosen = st.selectbox(
+        "Dataset",
+        list(known),
+        format_func=lambda dataset_id: version_title(known[dataset_id]),
+        key=DATASET,
+        persist_state="session",
+    )
+    return known[chosen]
+
+
+def suggested_name(base: str, taken: set[str]) -> str:
+    """A name for an adapter that nothing has yet."""
+    stem = re.sub(r"[^A-Za-z0-9._-]", "-", base)[:60]
+    return next(name for number in range(1, len(taken) + 2) if (name := f"{stem}-tools-{number}") not in taken)
+
+
+def bad_name(name: str, taken: set[str]) -> str | None:
+    """What is wrong with the name of an adapter, or None."""
+    if not re.match(NAME_PATTERN, name):
+        return "An adapter's name has 1 to 80 letters, digits and . _ -, and begins with a letter or digit."
+    return "Another model has this name already; choose another one." if name in taken else None
+
+
+def _recipe() -> Recipe:
+    """A preset, every part of which can be changed."""
+    preset = st.segmented_control(
+        "How much",
+        list(PRESETS),
+        default="Standard",
+        required=True,
+        key="train_preset",
+        help=PRESET_HELP,
+        width="stretch",
+    )
+    recipe = PRESETS[preset or "Standard"]
+    with st.expander("Advanced", icon=":material/tune:", type="compact"):
+        return _advanced(recipe, preset or "Standard")
+
+
+def _advanced(recipe: Recipe, preset: str) -> Recipe:
+    """Every number of a recipe; keys carry the preset, so that another one brings its own numbers."""
+    left, right = st.columns(2)
+    epochs = left.number_input("Times through the data", 0.1, 100.0, recipe.epochs, 0.5, key=f"epochs.{preset}")
+    steps = right.number_input(
+        "Steps at most", 1, 1_000_000, recipe.max_optimizer_steps, key=f"steps.{preset}", placeholder="No limit"
+    )
+    rate = left.number_input(
+        "Learning rate", 1e-6, 1e-1, recipe.learning_rate, 1e-4, format="%.1e", key=f"rate.{preset}"
+    )
+    seed = right.number_input("Seed", 0, 2**31 - 1, recipe.seed, key=f"seed.{preset}")
+    batch = left.number_input("Rows at once", 1, 256, recipe.batch_size, key=f"batch.{preset}")
+    accumulate = right.number_input(
+        "Batches per step", 1, 256, recipe.gradient_accumulation, key=f"accumulate.{preset}"
+    )
+    rank = left.number_input("LoRA rank", 1, 512, recipe.lora_rank, key=f"rank.{preset}")
+    alpha = right.number_input("LoRA alpha", 1, 1024, recipe.lora_alpha, key=f"alpha.{preset}")
+    dropout = left.number_input("LoRA dropout", 0.0, 0.9, recipe.lora_dropout, 0.05, key=f"dropout.{preset}")
+    longest = right.number_input(
+        "Longest row",
+        128,
+        32_768,
+        recipe.max_length,
+        128,
+        key=f"length.{preset}",
+        help="Tokens. Longer rows are dropped and counted, never cut.",
+    )
+    precision = left.selectbox(
+        "Base weights in",
+        list(PRECISIONS),
+        index=list(PRECISIONS).index(recipe.precision),
+        format_func=lambda name: PRECISIONS[name],
+        key=f"precision.{preset}",
+    )
+    save = right.number_input("Save every", 1, 100_000, recipe.save_steps, key=f"save.{preset}", help="Steps.")
+    return Recipe(
+        epochs=float(epochs or recipe.epochs),
+        max_optimizer_steps=steps,
+        learning_rate=float(rate or recipe.learning_rate),
+        seed=int(seed or 0),
+        batch_size=int(batch or 1),
+        gradient_accumulation=int(accumulate or 1),
+        lora_rank=int(rank or 1),
+        lora_alpha=int(alpha or 1),
+        lora_dropout=float(dropout or 0.0),
+        max_length=int(longest or recipe.max_length),
+        precision=precision if precision in PRECISIONS else recipe.precision,
+        save_steps=int(save or recipe.save_steps),
+    )
+
+
+def is_here(settings: Settings, base: str) -> bool:
+    """Whether a model's weights are on this machine, so that counting need not fetch them."""
+    return (models_folder(settings) / base).is_dir()
+
+
+def _asked_to_fetch() -> bool:
+    st.caption("What it comes to can be counted once the model is here. Training fetches it by itself, too.")
+    return st.button("Fetch the model and count", key="train_fetch", icon=":material/download:") is True
+
+
+def nothing_to_train(found: Preflight, recipe: Recipe) -> str | None:
+    """Why there is nothing to train on, or None when there is something."""
+    if found.trained_tokens:
+        return None
+    return (
+        f"Nothing would be trained: of {amount(found.rows, 'row')}, {found.dropped_too_long:,} are longer than "
+        f"{recipe.max_length:,} tokens and {found.dropped_untrained:,} hold nothing to learn. Allow longer rows under "
+        "Advanced, or choose another dataset."
+    )
+
+
+def look_ahead(settings: Settings, dataset: Dataset, base: str, recipe: Recipe) -> Preflight:
+    """What a training run would come to, remembered: a dataset never changes.
+
+    Raises:
+        LamsimError: it could not be found out, or the run must not be started.
+    """
+    remember = st.cache_data(max_entries=30, show_spinner="Counting what would be trained")
+    asked = canonical_json(recipe.model_copy(update=_WITHOUT_WEIGHT).model_dump(mode="json"))
+    found: Preflight = remember(_look_ahead)(str(settings.home), dataset.id, base, asked, settings)
+    return found
+
+
+def _look_ahead(home: str, dataset_id: str, base: str, recipe: str, _settings: Settings) -> Preflight:
+    return preflight(_settings, dataset_id, base, Recipe.model_validate_json(recipe))
+
+
+def draw_preflight(found: Preflight) -> None:
+    """The numbers to look at before starting."""
+    share = found.trained_tokens / max(1, found.tokens)
+    with st.container(border=True, gap="xsmall"):
+        st.markdown("**What it comes to**")
+        facts = {
+            "Rows": f"{found.kept:,} of {found.rows:,} kept",
+            "Longest": amount(found.longest, "token"),
+            "Trained on": f"{found.trained_tokens:,} of {found.tokens:,} tokens ({percent(share)})",
+            "Steps": f"{found.steps:,}",
+            "Time": f"about {duration(60 * found.minutes)}",
+            "Memory": f"about {found.memory_mb / 1000:.1f} GB",
+        }
+        st.table(facts, border="horizontal", hide_header=True)
+        for dropped, why in ((found.dropped_too_long, TOO_LONG), (found.dropped_untrained, UNTRAINED)):
+            if dropped:
+                st.caption(f":orange[:material/warning:] {dropped:,} rows left out: {label(why)}")

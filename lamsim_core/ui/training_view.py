@@ -1,0 +1,159 @@
+"""The Train page's second half: a run as it learns, the adapter that came of it, and all adapters."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from lamsim_core.errors import NotFoundError
+from lamsim_core.jobs import supervisor
+from lamsim_core.jobs.job import ACTIVE, Job, JobStatus
+from lamsim_core.jobs.output import Number
+from lamsim_core.models.registry import adapter_folders
+from lamsim_core.records import Adapter
+from lamsim_core.settings import Settings
+from lamsim_core.ui.address import go
+from lamsim_core.ui.charts import Point, curve, draw_chart
+from lamsim_core.ui.draw import chip, clean, failure, label
+from lamsim_core.ui.jobs import Jobs, chosen_job
+from lamsim_core.ui.page import Studio, link
+from lamsim_core.ui.tables import button_column
+from lamsim_core.ui.wording import DASH, moment, number, percent, spaced
+
+
+def by_step(metrics: Sequence[Mapping[str, Number]]) -> list[Mapping[str, Number]]:
+    """The numbers in the order of the steps; of a step made twice, after a resume, the later ones."""
+    newest = {row["step"]: row for row in metrics if row.get("step") is not None}
+    return [newest[step] for step in sorted(newest, key=float)]  # type: ignore[arg-type]
+
+
+def points(rows: Sequence[Mapping[str, Number]], name: str) -> list[Point]:
+    """One quantity over the steps; a step where it was not finite is left out."""
+    pairs = [(row.get("step"), row.get(name)) for row in rows]
+    return [(float(step), float(value)) for step, value in pairs if step is not None and value is not None]
+
+
+def draw_run(studio: Studio, job: Job, status: JobStatus) -> None:
+    """The curves of a run so far."""
+    rows = by_step(supervisor.metrics(studio.settings, job.id))
+    if not rows:
+        if status.state in ACTIVE:
+            st.caption("The first step shows here as soon as it is made.")
+        return
+    last = rows[-1]
+    loss, accuracy = points(rows, "loss"), points(rows, "token_accuracy")
+    cells = st.columns(4)
+    cells[0].metric("Loss", number(loss[-1][1], 3) if loss else DASH, border=True)
+    cells[1].metric(
+        "Token accuracy", percent(accuracy[-1][1], 1) if accuracy else DASH, border=True, help="Of the trained tokens."
+    )
+    cells[2].metric("Tokens per second", number(last.get("tokens_per_second"), 0), border=True)
+    cells[3].metric("Times through", number(last.get("epoch"), 2), border=True)
+    left, right = st.columns(2)
+    if loss:
+        with left:
+            draw_chart(
+                curve(loss, title="Loss", x_title="Step", smoothed=True),
+                key=f"loss.{job.id}",
+                alt="Loss over the steps",
+            )
+    if accuracy:
+        with right:
+            figure = curve(accuracy, title="Token accuracy", x_title="Step", smoothed=True, percent=True)
+            draw_chart(figure, key=f"accuracy.{job.id}", alt="Token accuracy over the steps")
+
+
+def what_to_show(settings: Settings, jobs: Jobs) -> tuple[str | None, Adapter | None]:
+    """The run and the adapter to show: what the address asks for, else what runs."""
+    wanted = st.query_params.get("id")
+    if wanted is not None:
+        adapter = next((a for _, a in adapter_folders(settings) if wanted in (a.id, a.name)), None)
+        if adapter is not None:
+            return None, adapter
+        failure(NotFoundError("adapter", wanted))
+    job_id = chosen_job(jobs)
+    made = next((status.result.get("adapter") for job, status in jobs if job.id == job_id), None)
+    return job_id, next((a for _, a in adapter_folders(settings) if a.id == made), None)
+
+
+def draw_adapter(adapter: Adapter) -> None:
+    """An adapter's card, and where to go with it."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            with st.container(horizontal=True, vertical_alignment="center", width="content"):
+                st.subheader(label(adapter.name), anchor=False, width="content")
+                chip("adapter", color="primary", icon=":material/extension:")
+                chip(f"of {adapter.base}", icon=":material/memory:")
+            with st.container(horizontal=True, width="content"):
+                link(
+                    "pages/1_Simulate.py",
+                    "Try it on Simulate",
+                    icon=":material/play_circle:",
+                    query={"policy": adapter.name},
+                )
+                link(
+                    "pages/7_Evaluate.py", "Evaluate it", icon=":material/monitoring:", query={"adapter": adapter.name}
+                )
+        left, right = st.columns(2)
+        with left:
+            st.markdown("**What training changed**")
+            st.dataframe(
+                [{"": spaced(name).capitalize(), "Value": f"{value:,.4g}"} for name, value in adapter.metrics.items()],
+                hide_index=True,
+                height="content",
+                column_config={"Value": st.column_config.TextColumn("Value", alignment="right")},
+                alt="Metrics of the training",
+            )
+        with right:
+            st.markdown("**Where it comes from**")
+            st.dataframe(
+                [{"": name, "Value": clean(value)} for name, value in _origin(adapter).items()],
+                hide_index=True,
+                height="content",
+                alt="Provenance of the adapter",
+            )
+            link("pages/5_Datasets.py", "Its dataset", icon=":material/dataset:", query={"id": adapter.dataset})
+
+
+def _origin(adapter: Adapter) -> dict[str, str]:
+    recipe = adapter.recipe
+    steps = "" if recipe.max_optimizer_steps is None else f", {recipe.max_optimizer_steps} steps at most"
+    return {
+        "Trained": moment(adapter.created),
+        "Method": f"{recipe.method.upper()}, LoRA rank {recipe.lora_rank}, alpha {recipe.lora_alpha}",
+        "Data": f"{adapter.dataset_hash[:8]}, {recipe.epochs:g} times{steps}",
+        "Learning rate": f"{recipe.learning_rate:g}, seed {recipe.seed}",
+        "Base weights": f"{recipe.precision}, {adapter.base_hash[:12]}",
+        "Weights": adapter.weights_sha256[:16],
+    }
+
+
+def draw_adapters(studio: Studio, shown: str | None) -> None:
+    """Every adapter; a click shows one."""
+    adapters = [adapter for _, adapter in adapter_folders(studio.settings) if adapter.id != shown]
+    adapters.sort(key=lambda adapter: adapter.created, reverse=True)
+    if not adapters:
+        return
+    st.subheader("Other adapters" if shown else "Adapters", anchor=False)
+    rows: list[dict[str, Any]] = [
+        {
+            "Show": ":material/visibility:",
+            "Name": clean(adapter.name),
+            "Base": clean(adapter.base),
+            "Data": adapter.dataset_hash[:8],
+            "Trained": moment(adapter.created),
+        }
+        for adapter in adapters
+    ]
+    st.dataframe(
+        rows,
+        key="adapters",
+        hide_index=True,
+        column_config={"Show": button_column("adapters.show", lambda row: show_adapter(adapters[row].id))},
+        alt="Trained adapters, the newest first",
+    )
+
+
+def show_adapter(adapter_id: str) -> None:
+    """Make an adapter the one the page shows."""
+    go(job=None, id=adapter_id)

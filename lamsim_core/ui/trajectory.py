@@ -1,0 +1,248 @@
+"""An attempt as a timeline: each step with its call, result, verdicts, changed rows and cost; then the judgement."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+from pydantic import JsonValue
+
+from lamsim_core.agent.prompt import conversation
+from lamsim_core.feedback import action_checks, final_checks
+from lamsim_core.records import GoldCall, RowChange, Step, Task, ToolCall, Trajectory, Verdict
+from lamsim_core.ui import terms
+from lamsim_core.ui.draw import Color, chip, clean, label, untrusted, untrusted_json, untrusted_prose
+from lamsim_core.ui.rows import change_rows, field_rows, result_rows, whole_rows
+from lamsim_core.ui.wording import amount
+
+LONG = 12
+"""Steps beyond which only those with a mistake start open; lines of a message beyond which it scrolls."""
+TALL = 320
+"""Height of what scrolls, in pixels."""
+
+
+def draw_trajectory(trajectory: Trajectory) -> None:
+    """The whole timeline and the judgement at its end."""
+    draw_steps(trajectory.steps)
+    draw_judgement(trajectory)
+
+
+def draw_steps(steps: Sequence[Step]) -> None:
+    """The timeline of the steps taken so far."""
+    for step in steps:
+        draw_step(step, expanded=len(steps) <= LONG or bool(step.failed))
+
+
+def draw_step(step: Step, *, expanded: bool = True) -> None:
+    """One step: what was done, what came back, what the checks say, what changed, what it cost."""
+    icon = ":material/error:" if step.failed else ":material/chat:" if step.call is None else ":material/check_circle:"
+    with st.expander(_step_label(step), expanded=expanded, icon=icon, type="step"), st.container(gap="xsmall"):
+        if step.call is None:
+            _draw_message(step)
+        else:
+            _draw_call(step, step.call)
+        verdict_chips(step.verdicts)
+        result = None if step.observation is None else step.observation.content
+        for verdict in step.verdicts:
+            if verdict.outcome in ("fail", "error"):
+                draw_verdict(verdict, shown=result)
+        if step.changes:
+            st.caption(f"{amount(len(step.changes), 'row')} changed")
+            draw_changes(step.changes)
+        cost = f"environment and checks {terms.fine_duration(step.seconds)}"
+        st.caption(f"{terms.usage_text(step.usage)} · {cost}" if step.usage else cost.capitalize())
+
+
+def _step_label(step: Step) -> str:
+    wrong = "".join(f" :red-badge[{label(terms.mistake(verdict))}]" for verdict in step.failed)
+    if step.call is None:
+        return f"{step.index + 1} · **Message to the user**{wrong}"
+    name = step.call.name or "a call that cannot be read"
+    given = ", ".join(f"{key}: {terms.value_text(value)}" for key, value in step.call.arguments.items())
+    return f"{step.index + 1} · **{label(name, limit=60)}** {label(given, limit=90)}{wrong}"
+
+
+def _draw_message(step: Step) -> None:
+    text = step.reply or ""
+    with st.container(border=True, height=TALL if text.count("\n") > LONG else "content"):
+        untrusted_prose(text)
+
+
+def _draw_call(step: Step, call: ToolCall) -> None:
+    st.caption("Call")
+    if call.error is not None:
+        untrusted(call.raw)
+    else:
+        untrusted_json({"name": call.name, "arguments": call.arguments})
+    if step.observation is None:
+        st.caption("No result.")
+        return
+    st.caption("Result" if step.observation.ok else "Result: the call did not run to its end")
+    table = result_rows(step.observation.content)
+    if table:
+        st.dataframe(
+            table, hide_index=True, height="content" if len(table) <= LONG else TALL, alt="The rows the tool returned"
+        )
+    else:
+        untrusted_json(step.observation.content)
+
+
+def verdict_chips(verdicts: Sequence[Verdict]) -> None:
+    """One chip for the passes, one for the checks that do not apply, and one for each failure.
+
+    Failed gates are red, failed diagnostics yellow: only the former mean that something is wrong.
+    """
+    passed = [v for v in verdicts if v.outcome == "pass"]
+    idle = [v for v in verdicts if v.outcome == "abstain"]
+    with st.container(horizontal=True, gap="xsmall"):
+        if passed:
+            chip(
+                f"{amount(len(passed), 'check')} passed", color="green", icon=":material/check:", help=_listing(passed)
+            )
+        for verdict in verdicts:
+            if verdict.outcome == "fail" and verdict.gate:
+                chip(terms.mistake(verdict), color="red", icon=":material/close:", help=label(about(verdict.check)))
+            elif verdict.outcome == "fail":
+                chip(
+                    f"note: {terms.mistake(verdict)}",
+                    color="yellow",
+                    icon=":material/lightbulb:",
+                    help=label(about(verdict.check)),
+                )
+            elif verdict.outcome == "error":
+                chip(f"check broke down: {verdict.check}", color="violet", icon=":material/bug_report:")
+        if idle:
+            chip(f"{len(idle)} do not apply", color="gray", icon=":material/remove:", help=_listing(idle))
+
+
+def about(check: str) -> str:
+    """What a check checks, in one sentence; its id when it is not known here any more."""
+    known = action_checks().get(check) or final_checks().get(check)
+    return known.about if known else check
+
+
+def _listing(verdicts: Sequence[Verdict]) -> str:
+    return "\n".join(f"- {label(about(verdict.check))}" for verdict in verdicts)
+
+
+def draw_verdict(verdict: Verdict, *, shown: JsonValue = None) -> None:
+    """A check that did not pass: what it says, where, what it expected and what it got.
+
+    Args:
+        verdict: the verdict.
+        shown: what is drawn beside it already and need not be repeated.
+    """
+    with st.container(border=True, gap="xsmall"):
+        untrusted_prose(verdict.message or "No message.")
+        told = "Fails this action" if verdict.gate else "For information; fails nothing"
+        st.caption(f"{told} · check {label(verdict.check)}, version {verdict.version}{_at(verdict)}")
+        if verdict.got is None or verdict.got != shown:
+            draw_expected_got(verdict)
+
+
+def draw_expected_got(verdict: Verdict) -> None:
+    """Side by side, when the check says either; rows of a table field by field."""
+    expected, got = verdict.expected, verdict.got
+    if expected is None and got is None:
+        return
+    if isinstance(expected or {}, dict) and isinstance(got or {}, dict):
+        st.dataframe(field_rows(expected, got), hide_index=True, height="content", alt="Expected and got, by field")
+        return
+    left, right = st.columns(2)
+    for column, title, value in ((left, "Expected", expected), (right, "Got", got)):
+        with column:
+            st.caption(title)
+            if value is None:
+                st.caption("(nothing)")
+            elif isinstance(value, str):
+                untrusted(value, height=180 if value.count("\n") > 8 else None)
+            else:
+                untrusted_json(value)
+
+
+def _at(verdict: Verdict) -> str:
+    return f" · at {label(verdict.path)}" if verdict.path else ""
+
+
+def draw_changes(changes: Sequence[RowChange]) -> None:
+    """Updated rows field by field, before and after; new and deleted rows as they are."""
+    updates = change_rows(changes)
+    if updates:
+        st.dataframe(updates, hide_index=True, height="content", alt="Rows before and after")
+    for what, rows in whole_rows(changes).items():
+        st.caption(label(what))
+        st.dataframe(rows, hide_index=True, height="content", alt="Whole rows")
+
+
+def draw_judgement(trajectory: Trajectory) -> None:
+    """The end of the attempt: the outcome, which checks decided it, and what was expected."""
+    word, color, icon = terms.outcome(trajectory.passed)
+    deciding = [v for v in trajectory.verdicts if v.check in trajectory.task.checks]
+    informing = [v for v in trajectory.verdicts if v.check not in trajectory.task.checks and v.outcome != "abstain"]
+    with st.container(border=True, gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            chip(word, color=color, icon=icon)
+            reward = "no reward" if trajectory.reward is None else f"reward {trajectory.reward:g}"
+            st.caption(
+                f"{terms.ENDINGS[trajectory.ended]} · {reward} · {terms.fine_duration(trajectory.seconds)}",
+                width="content",
+            )
+        untrusted_prose(terms.why(trajectory))
+        st.markdown("**What decides**")
+        for verdict in deciding:
+            _draw_final(verdict, trajectory.task)
+        if informing:
+            st.markdown("**For information** (never changes the outcome)")
+            for verdict in informing:
+                _draw_final(verdict, trajectory.task)
+        _draw_expected(trajectory.task)
+
+
+def _draw_final(verdict: Verdict, task: Task) -> None:
+    looks: dict[str, tuple[Color, str]] = {
+        "pass": ("green", ":material/check:"),
+        "fail": ("red", ":material/close:") if verdict.gate else ("yellow", ":material/lightbulb:"),
+        "abstain": ("gray", ":material/remove:"),
+        "error": ("violet", ":material/bug_report:"),
+    }
+    color, icon = looks[verdict.outcome]
+    left, right = st.columns([3, 7], vertical_alignment="center")
+    with left:
+        chip(terms.check_title(verdict.check), color=color, icon=icon)
+    right.text(clean(about(verdict.check) if verdict.outcome == "pass" else verdict.message or about(verdict.check)))
+    if verdict.outcome != "fail" or not verdict.gate or verdict.error_class == "ending":
+        return
+    undone = [change for change in task.goal if verdict.path == f"$.{change.table}.{change.id}"]
+    if undone and verdict.got is None:
+        draw_changes(undone)
+    else:
+        draw_expected_got(verdict)
+
+
+def _draw_expected(task: Task) -> None:
+    with st.expander("Expected end and reference solution", icon=":material/flag:", type="compact"):
+        if task.answer is not None:
+            st.caption("The closing message has to state")
+            if task.answer.kind == "decline":
+                st.text("that no offered tool can do what was asked")
+            else:
+                untrusted_json(task.answer.value)
+        if task.goal:
+            st.caption("These rows have to change, and no others")
+            draw_changes(task.goal)
+        else:
+            st.caption("No row may change.")
+        st.caption("One way to do it; any other way to the same end passes too")
+        draw_gold(task.gold, task.closing)
+
+
+def draw_gold(calls: Sequence[GoldCall], closing: str) -> None:
+    """The reference solution."""
+    for call in calls:
+        untrusted_json({"name": call.name, "arguments": call.arguments})
+    untrusted_prose(closing)
+
+
+def draw_conversation(trajectory: Trajectory) -> None:
+    """The conversation as the model reads and writes it, raw."""
+    for message in conversation(trajectory.task, trajectory.steps):
+        st.caption({"system": "System", "user": "User", "assistant": "Agent", "tool": "Tool result"}[message.role])
+        untrusted(message.content)

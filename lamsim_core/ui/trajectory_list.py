@@ -1,0 +1,201 @@
+"""The list of trajectories: what to filter by, one page of rows, and opening one of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from lamsim_core.store.filters import TrajectoryFilter
+from lamsim_core.store.queries import TrajectoryRow, count_trajectories, facets, find_trajectories
+from lamsim_core.ui import terms
+from lamsim_core.ui.draw import clean, guard
+from lamsim_core.ui.page import Studio
+from lamsim_core.ui.tables import BADGE_GREEN, BADGE_GREY, BADGE_RED, badge_column
+from lamsim_core.ui.wording import SPLIT_NAMES, moment, spaced
+
+PAGE = "pages/3_Trajectories.py"
+FILTER = "trajectories.filter"
+"""Session key of the filter in force, so that an opened trajectory knows what comes before and after it."""
+ORDER = "trajectories.newest_first"
+OUTCOMES = {"Passed": {"passed": True}, "Failed": {"passed": False}, "Not scored": {"unscored": True}}
+OUTCOME_COLOURS = {"Passed": BADGE_GREEN, "Failed": BADGE_RED, "Not scored": BADGE_GREY}
+DECISION_COLOURS = {"Accepted": BADGE_GREEN, "Rejected": BADGE_RED}
+MORE = {
+    "categories": "Category",
+    "templates": "Task",
+    "policies": "Policy",
+    "decisions": "Decision",
+    "error_classes": "Mistake made",
+    "tags": "Tag",
+    "splits": "Split",
+    "ended": "How it ended",
+    "runs": "Run",
+}
+"""Filters behind the button, in the order shown."""
+
+
+def current_filter() -> TrajectoryFilter:
+    """The filter in force in this browser tab."""
+    found = st.session_state.get(FILTER)
+    return found if isinstance(found, TrajectoryFilter) else TrajectoryFilter()
+
+
+def newest_first() -> bool:
+    """The order in force in this browser tab."""
+    return bool(st.session_state.get(ORDER, True))
+
+
+def draw_filter(studio: Studio) -> TrajectoryFilter:
+    """Draw the filter's inputs; what they say is put in force."""
+    known = facets(studio.index)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        text = st.text_input(
+            "Search",
+            type="search",
+            placeholder="Words of the request, the answer, the task or the id",
+            key="trajectories_text",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        outcome = st.segmented_control(
+            "Outcome",
+            list(OUTCOMES),
+            key="trajectories_outcome",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        chosen = {name: _kept(name, known.get(name, [])) for name in MORE}
+        active = sum(map(bool, chosen.values()))
+        title = f"More filters ({active})" if active else "More filters"
+        with st.popover(title, icon=":material/filter_list:", key="trajectories_more"):
+            for name, heading in MORE.items():
+                chosen[name] = _choose(name, heading, known.get(name, []))
+        st.session_state[ORDER] = (
+            st.segmented_control(
+                "Order",
+                ["Newest", "Oldest"],
+                default="Newest",
+                required=True,
+                key="trajectories_order",
+                persist_state="session",
+                label_visibility="collapsed",
+            )
+            != "Oldest"
+        )
+    given: dict[str, Any] = {**chosen, "text": text or "", **OUTCOMES.get(outcome or "", {})}
+    st.session_state[FILTER] = TrajectoryFilter.model_validate(given)
+    return current_filter()
+
+
+def _kept(name: str, known: Sequence[str]) -> list[str]:
+    return [value for value in st.session_state.get(f"trajectories_{name}", []) if value in known]
+
+
+def _choose(name: str, heading: str, known: Sequence[str]) -> list[str]:
+    chosen: list[str] = st.multiselect(
+        heading,
+        known,
+        format_func=lambda value: value_title(name, value),
+        key=f"trajectories_{name}",
+        persist_state="session",
+        placeholder="Any",
+    )
+    return chosen
+
+
+def value_title(name: str, value: str) -> str:
+    """A value of a filter for a person."""
+    titles: dict[str, Mapping[Any, str]] = {
+        "splits": SPLIT_NAMES,
+        "decisions": terms.DECISIONS,
+        "ended": terms.ENDINGS,
+    }
+    if name == "error_classes":
+        return spaced(value)
+    if name == "policies":
+        return clean(terms.policy_name(value))
+    if name == "categories":
+        return clean(value.capitalize())
+    if name == "templates":
+        return clean(f"{terms.template_title(value)} ({value.partition('.')[0]})")
+    return clean(titles.get(name, {}).get(value, value))
+
+
+def draw_list(studio: Studio, flt: TrajectoryFilter) -> None:
+    """One page of the trajectories that fit; selecting a row opens it."""
+    total = count_trajectories(studio.index, flt)
+    if not total:
+        st.info("No trajectory fits these filters.", icon=":material/search_off:")
+        st.button("Clear the filters", icon=":material/filter_list_off:", on_click=clear_filter)
+        return
+    size = studio.settings.page_size
+    pages = -(-total // size)
+    page = min(int(st.session_state.get("trajectories_page", 1)), pages)
+    rows = find_trajectories(studio.index, flt, limit=size, offset=(page - 1) * size, newest_first=newest_first())
+    first = (page - 1) * size + 1
+    st.caption(
+        f"{first:,}–{first + len(rows) - 1:,} of {total:,}. Select a row to open it." if pages > 1 else _few(total)
+    )
+    trajectory_table(rows, key=f"trajectories-{studio.index.version}-{page}")
+    if pages > 1:
+        st.pagination(pages, key="trajectories_page", persist_state="session")
+
+
+def _few(total: int) -> str:
+    return f"{total:,} {'trajectory' if total == 1 else 'trajectories'}. Select a row to open it."
+
+
+def clear_filter() -> None:
+    """Let everything through again."""
+    for name in ("text", "outcome", *MORE):
+        st.session_state.pop(f"trajectories_{name}", None)
+    st.session_state.pop(FILTER, None)
+
+
+def trajectory_table(rows: Sequence[TrajectoryRow], *, key: str) -> None:
+    """Trajectories as a table; selecting a row goes to the Trajectories page and opens it."""
+    chosen = st.dataframe(
+        [table_row(row) for row in rows],
+        hide_index=True,
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row",
+        height="content",
+        alt="Trajectories; select a row to open it",
+        column_config={
+            "Outcome": badge_column("Outcome", OUTCOME_COLOURS),
+            "Decision": badge_column("Decision", DECISION_COLOURS),
+            "Task": st.column_config.TextColumn(width=115),
+            "Request": st.column_config.TextColumn(width=285),
+            "Policy": st.column_config.TextColumn(width=120),
+            "Steps": st.column_config.NumberColumn(width=50),
+            "Wrong": st.column_config.NumberColumn(width=55, help="Actions that failed a check"),
+            "Mistakes": st.column_config.TextColumn(width=130),
+            "Made": st.column_config.TextColumn(width=95),
+        },
+    )
+    for position in chosen.selection.rows:
+        if position < len(rows):
+            open_trajectory(rows[position].id)
+
+
+def open_trajectory(trajectory: str) -> None:
+    """Go to the Trajectories page with this one open."""
+    with guard():
+        st.switch_page(PAGE, query_params={"id": trajectory})
+
+
+def table_row(row: TrajectoryRow) -> dict[str, Any]:
+    """A trajectory as a row of the table, every text cleaned."""
+    decided = [] if row.decision == "undecided" else [terms.DECISIONS[row.decision]]
+    return {
+        "Outcome": [terms.outcome(row.passed)[0]],
+        "Task": clean(terms.template_title(row.template)),
+        "Request": clean(row.instruction),
+        "Policy": clean(terms.policy_name(row.policy)),
+        "Steps": row.n_steps,
+        "Wrong": row.n_failed,
+        "Mistakes": clean(", ".join(spaced(name) for name in row.error_classes)),
+        "Decision": decided,
+        "Made": moment(row.created),
+    }

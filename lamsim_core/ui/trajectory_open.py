@@ -1,0 +1,147 @@
+"""One opened trajectory: where it came from, its steps, its judgement, and a person's decision about it."""
+
+import streamlit as st
+
+from lamsim_core.errors import NotFoundError
+from lamsim_core.records import Trajectory
+from lamsim_core.store.queries import facets, get_trajectory, neighbours
+from lamsim_core.ui import terms
+from lamsim_core.ui.draw import chip, clean, failure, guard, untrusted_prose
+from lamsim_core.ui.marks import decision_buttons, earlier_marks, tags_and_note
+from lamsim_core.ui.page import Studio, link
+from lamsim_core.ui.trajectory import draw_conversation, draw_trajectory
+from lamsim_core.ui.trajectory_list import current_filter, newest_first
+from lamsim_core.ui.wording import SPLIT_NAMES, moment
+
+VERSIONS = {"lamsim": "LAM Simulator", "python": "Python", "checks": "Checks"}
+"""What a trajectory was made with."""
+
+
+def draw_open(studio: Studio, trajectory_id: str) -> None:
+    """The trajectory a link or a selected row asks for, or a sentence when there is none."""
+    try:
+        trajectory = get_trajectory(studio.index, trajectory_id)
+        before, after = neighbours(studio.index, current_filter(), trajectory_id, newest_first=newest_first())
+    except NotFoundError as error:
+        _back()
+        failure(error)
+        st.caption("It may have been stored in another folder, or the link may be cut short.")
+        return
+    _toolbar(trajectory, before, after)
+    left, right = st.columns([11, 5], gap="large")
+    with left:
+        _header(trajectory)
+        with guard():
+            draw_trajectory(trajectory)
+        raw = st.expander(
+            "The conversation as the model reads and writes it",
+            icon=":material/forum:",
+            key=f"raw-{trajectory.id}",
+            on_change="rerun",
+        )
+        if raw.open:
+            with raw:
+                draw_conversation(trajectory)
+    with right:
+        with st.container(border=True):
+            st.subheader("Your decision", anchor=False)
+            tags_and_note(studio, trajectory.id, facets(studio.index)["tags"])
+            decision_buttons(studio, trajectory.id, shortcuts=True)
+            earlier_marks(studio, trajectory.id)
+        _facts(trajectory)
+
+
+def _toolbar(trajectory: Trajectory, before: str | None, after: str | None) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        with st.container(horizontal=True, width="content"):
+            _back()
+            st.button(
+                "Previous",
+                key="previous",
+                icon=":material/chevron_left:",
+                shortcut="Left",
+                disabled=before is None,
+                on_click=_show,
+                args=(before,),
+            )
+            st.button(
+                "Next",
+                key="next",
+                icon=":material/chevron_right:",
+                shortcut="Right",
+                disabled=after is None,
+                on_click=_show,
+                args=(after,),
+            )
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            link(
+                "pages/1_Simulate.py",
+                "Try this task",
+                icon=":material/play_circle:",
+                query={"task": trajectory.task.template, "seed": str(trajectory.task.seed)},
+            )
+            st.download_button(
+                "Download",
+                data=lambda: trajectory.model_dump_json(indent=2),
+                file_name=f"{trajectory.id}.json",
+                mime="application/json",
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"download-{trajectory.id}",
+            )
+
+
+def _back() -> None:
+    st.button(
+        "All trajectories", icon=":material/arrow_back:", key="back", shortcut="Esc", on_click=_show, args=(None,)
+    )
+
+
+def _show(trajectory: str | None) -> None:
+    if trajectory is None:
+        st.query_params.pop("id", None)
+    else:
+        st.query_params["id"] = trajectory
+
+
+def _header(trajectory: Trajectory) -> None:
+    word, color, icon = terms.outcome(trajectory.passed)
+    with st.container(border=True, gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            chip(word, color=color, icon=icon)
+            chip(terms.template_title(trajectory.task.template), color="violet", icon=":material/task_alt:")
+            chip(terms.policy_title(trajectory.policy), color="blue", icon=":material/smart_toy:")
+        untrusted_prose(trajectory.task.instruction)
+        st.caption("Why it was judged so")
+        untrusted_prose(terms.why(trajectory))
+
+
+def _facts(trajectory: Trajectory) -> None:
+    policy = trajectory.policy
+    facts = {
+        "Task": trajectory.task.id,
+        "Split": SPLIT_NAMES[trajectory.task.split],
+        "Attempt": str(trajectory.attempt),
+        "Policy": terms.policy_title(policy),
+        "Replies": terms.sampling_text(policy.sampling),
+        "Weights": ", ".join(part for part in (policy.quantisation, policy.device) if part),
+        "Model hash": policy.model_hash,
+        "Adapter hash": policy.adapter_hash,
+        "Seed": str(trajectory.seed),
+        "Made": moment(trajectory.created),
+        "Took": terms.fine_duration(trajectory.seconds),
+        "Run": trajectory.run,
+        "Id": trajectory.id,
+        "Forked from": trajectory.parent and f"{trajectory.parent.trajectory}, step {trajectory.parent.step + 1}",
+        **{VERSIONS.get(name, name): version for name, version in trajectory.versions.items()},
+    }
+    with st.container(border=True):
+        st.subheader("Where it comes from", anchor=False)
+        rows = [{"What": clean(name), "Value": clean(value)} for name, value in facts.items() if value]
+        st.dataframe(
+            rows,
+            hide_index=True,
+            height="content",
+            alt="Where the trajectory comes from",
+            column_config={"What": st.column_config.TextColumn(width=105)},
+        )

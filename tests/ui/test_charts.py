@@ -1,0 +1,103 @@
+"""Charts stay small, keep zoom between runs, and read on both backgrounds."""
+
+import json
+from typing import Any
+
+import pytest
+
+from lamsim_core.ui import charts
+from lamsim_core.ui.charts import FAILED, MOST_BARS, MOST_POINTS, NEUTRAL, SERIES, Rate
+
+LIGHT, DARK = "#fcfbf8", "#14191b"
+
+
+def spec(figure: Any) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(figure.to_json())
+    return made
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("colour", [*SERIES, FAILED, NEUTRAL])
+@pytest.mark.parametrize("background", [LIGHT, DARK])
+def test_every_colour_can_be_told_from_both_backgrounds(colour: str, background: str) -> None:
+    assert contrast(colour, background) >= 3.0
+
+
+def test_a_long_curve_is_thinned_out_and_keeps_its_ends() -> None:
+    points = [(float(step), 1 / (step + 1)) for step in range(50_000)]
+    figure = spec(charts.curve(points, title="Loss", x_title="Step", smoothed=True))
+    assert [len(trace["x"]) for trace in figure["data"]] == [MOST_POINTS, MOST_POINTS]
+    assert all(trace["x"][0] == 0 and trace["x"][-1] == 49_999 for trace in figure["data"])
+
+
+def test_few_points_are_drawn_as_they_are() -> None:
+    figure = spec(charts.curve([(1.0, 0.5)], title="Loss", x_title="Step", smoothed=True))
+    assert [trace["mode"] for trace in figure["data"]] == ["markers"]
+    assert charts.thin_out([(1.0, 2.0), (3.0, 4.0)]) == [(1.0, 2.0), (3.0, 4.0)]
+
+
+def test_smoothing_starts_at_the_first_value_and_follows() -> None:
+    level = charts.smooth([(float(x), 2.0) for x in range(20)])
+    assert all(y == pytest.approx(2.0) for _, y in level)
+    rising = charts.smooth([(0.0, 0.0), (1.0, 1.0)], weight=0.5)
+    assert rising[1][1] == pytest.approx(2 / 3)
+
+
+def test_many_bars_are_summed_up_as_one() -> None:
+    figure = spec(charts.count_bars({f"kind {number:02d}": number + 1 for number in range(MOST_BARS + 5)}))
+    (trace,) = figure["data"]
+    assert len(trace["y"]) == MOST_BARS + 1
+    assert trace["y"][-1] == "5 others"
+    assert trace["x"][-1] == 1 + 2 + 3 + 4 + 5
+    assert trace["x"][0] == MOST_BARS + 5
+
+
+def test_an_interval_reaches_from_low_to_high() -> None:
+    figure = spec(charts.rate_intervals([Rate("base", 0.4, 0.3, 0.55, 4, 10), Rate("trained", 0.9, 0.7, 0.95, 9, 10)]))
+    first, second = figure["data"]
+    assert first["x"] == [40.0]
+    assert first["error_x"]["array"] == [pytest.approx(15)]
+    assert first["error_x"]["arrayminus"] == [pytest.approx(10)]
+    assert first["marker"]["color"] != second["marker"]["color"]
+
+
+def test_a_policy_without_mistakes_keeps_its_colour_free() -> None:
+    figure = spec(charts.amount_groups({"base": {}, "trained": {"structure": 2.0}}, unit="Per 100 actions"))
+    (trace,) = figure["data"]
+    assert trace["name"] == "trained"
+    assert trace["marker"]["color"] == charts.colour(1)
+
+
+def test_what_was_not_planned_has_no_rate() -> None:
+    listed = spec(charts.rate_list({"calendar": (1, 4), "banking": (0, 0)}))["data"][0]
+    assert listed["y"] == ["calendar"] and listed["x"] == [25.0] and listed["text"] == ["1 of 4"]
+    grouped = spec(charts.rate_groups({"base": {"calendar": (1, 4), "banking": (0, 0)}}))["data"][0]
+    assert grouped["y"] == [25.0, None]
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        charts.count_bars({"<b>bold</b> $x$ &amp; \u202e\x00": 3}),
+        charts.rate_list({"<a href='javascript:x'>y</a>": (1, 2)}),
+        charts.rate_intervals([Rate("<img src=x>", 0.5, 0.4, 0.6, 1, 2)]),
+        charts.amount_groups({"<i>": {"$\\alpha$": 1.0}}, unit="x"),
+        charts.rate_groups({"<i>": {"<br>": (1, 2)}}),
+    ],
+    ids=["count", "list", "intervals", "amounts", "groups"],
+)
+def test_names_cannot_be_markup(figure: Any) -> None:
+    made = spec(figure)
+    for trace in made["data"]:
+        for text in (trace.get("name", ""), *trace["y"], *trace["x"]):
+            assert not set("<>&$\x00\u202e") & set(str(text))

@@ -1,0 +1,78 @@
+"""The pickers offer what there is, and the estimate says only what is known."""
+
+import pytest
+
+from lamsim_core.agent.policy import PLAIN_POLICIES
+from lamsim_core.settings import Settings
+from lamsim_core.store import open_store
+from lamsim_core.tasks import load_templates
+from lamsim_core.ui import forms, wording
+from tests.filling import fill
+from tests.pages.standing import standing_adapter, standing_dataset
+
+
+def test_what_can_be_used_comes_first_and_the_default_first_of_all(home: Settings) -> None:
+    choices = forms.model_choices(home)
+    names = list(choices)
+    assert names[0] == "smollm2-135m"
+    usable = [name for name in names if choices[name].why_not is None]
+    assert names[: len(usable)] == usable
+    assert set(PLAIN_POLICIES) <= set(usable)
+    assert choices["Qwen3-0.6B"].why_not is not None
+    assert forms.choice_title(choices, "Qwen3-0.6B").endswith("(not on this machine)")
+
+
+def test_adapters_are_offered_to_act_and_not_as_a_base(home: Settings) -> None:
+    adapter = standing_adapter(home, standing_dataset(home, tasks=2))
+    assert adapter.name in forms.model_choices(home)
+    assert adapter.name not in forms.model_choices(home, adapters=False)
+    assert not set(PLAIN_POLICIES) & set(forms.model_choices(home, plain=False))
+
+
+def test_only_splits_with_tasks_are_offered(home: Settings) -> None:
+    splits = forms.open_splits()
+    assert "train" in splits and "unseen_instances" in splits
+    assert load_templates(home)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "paces", "said"),
+    [
+        (1, [2.0], "1 attempt, about 2.0 s at the pace of earlier attempts."),
+        (50, [2.0, 4.0], "100 attempts, about 5 min 00 s at the pace of earlier attempts."),
+        (50, [2.0, None], "100 attempts. How long they take shows after the first few"),
+    ],
+)
+def test_the_estimate(attempts: int, paces: list[float | None], said: str) -> None:
+    assert forms.estimate(attempts, paces).startswith(said)
+
+
+def test_the_pace_is_the_mean_of_what_is_stored(home: Settings) -> None:
+    index = open_store(home).index
+    index.sync()
+    assert forms.pace(index, "smollm2-135m") is None
+    made = [trajectory.seconds for trajectory in fill(home, 3) if trajectory.policy.name == "gold"]
+    index.sync()
+    assert forms.pace(index, "gold") == pytest.approx(sum(made) / 3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, "–"),
+        (-3, "0.0 s"),
+        (0.02, "< 0.1 s"),
+        (3.14, "3.1 s"),
+        (59.6, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (7800, "2 h 10 min"),
+    ],
+)
+def test_durations(seconds: float | None, said: str) -> None:
+    assert wording.duration(seconds) == said
+
+
+def test_a_moment_that_cannot_be_read_is_a_dash() -> None:
+    assert wording.moment("yesterday") == wording.moment(None) == "–"
+    assert wording.between("2026-01-01T00:00:00+00:00", None) is None
+    assert wording.between("2026-01-01T00:00:00+00:00", "2026-01-01T00:01:00+00:00") == 60
