@@ -11,12 +11,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import JsonValue
-
 from lamsim_core.canonical import canonical_json
 from lamsim_core.records import RowChange
 
-FrozenRow = Mapping[str, JsonValue]
+FrozenRow = Mapping[str, Any]
+"""One row; its fields are JSON."""
 Snapshot = Mapping[str, Mapping[str, FrozenRow]]
 
 _HASH_SPACE = 2**128

@@ -4,28 +4,28 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from lamsim_core.agent.policy import PLAIN_POLICIES, make_policy
 from lamsim_core.canonical import new_id
-from lamsim_core.errors import InvalidInputError, JobError, ModelError, NotFoundError, StoppedError
+from lamsim_core.errors import JobError, ModelError, NotFoundError, StoppedError
 from lamsim_core.evaluate.metrics import Outcomes, compare, evaluation_row, outcomes, reliability
 from lamsim_core.explore.engine import explore
+from lamsim_core.explore.plan import AttemptParams
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.jobs.folder import job_folder, read_record, write_record
 from lamsim_core.jobs.job import now
 from lamsim_core.models.registry import get_model
-from lamsim_core.records import Evaluation, EvaluationRow, PolicyInfo, Record, Sampling, Split, Task
+from lamsim_core.records import Evaluation, EvaluationRow, PolicyInfo, Record, Split, Task
 from lamsim_core.settings import Settings
 from lamsim_core.store import Store
-from lamsim_core.tasks import plan_tasks
 
 PLAN = "plan.json"
 RESULT = "evaluation.json"
 _STOPPED = "Stopped; the finished attempts are saved. Resume the job to finish the evaluation."
 
 
-class EvaluateParams(Record):
+class EvaluateParams(AttemptParams):
     """What an evaluation job is asked to do."""
 
     models: tuple[str, ...] = Field(min_length=1, max_length=20)
@@ -34,18 +34,6 @@ class EvaluateParams(Record):
     """What the evaluation is called; by default the models and the split."""
     split: Split = "unseen_instances"
     tasks: int = Field(default=50, ge=1, le=100_000)
-    """Instances planned, templates in turn."""
-    attempts: int = Field(default=1, ge=1, le=1000)
-    """Attempts at each instance."""
-    seed: int = 0
-    """Which instances are drawn."""
-    temperature: float = Field(default=0.0, ge=0, le=2)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    max_new_tokens: int = Field(default=160, ge=1, le=4096)
-    max_steps: int = Field(default=8, ge=1, le=100)
-    categories: tuple[str, ...] = ()
-    templates: tuple[str, ...] = ()
-    quantisation: str | None = None
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -57,20 +45,6 @@ class EvaluateParams(Record):
     def title(self) -> str:
         """The name given, or one made from the models and the split."""
         return self.name.strip() or f"{', '.join(self.models)} on {self.split}"
-
-    @property
-    def sampling(self) -> Sampling:
-        """How replies are drawn."""
-        return Sampling(
-            temperature=self.temperature,
-            top_p=self.top_p,
-            max_new_tokens=self.max_new_tokens,
-            max_steps=self.max_steps,
-        )
-
-    def plan(self) -> list[Task]:
-        """The instances to try, the same for the same parameters."""
-        return plan_tasks(self.split, self.tasks, categories=self.categories, templates=self.templates, seed=self.seed)
 
 
 class Plan(Record):
@@ -92,12 +66,7 @@ def run(context: JobContext) -> dict[str, Any]:
         JobError: the job was resumed after the tasks it planned were changed.
         StoppedError: it was stopped; finished attempts are kept, no evaluation is recorded.
     """
-    try:
-        params = EvaluateParams.model_validate(context.params)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InvalidInputError(f"Evaluation: {where + ': ' if where else ''}{first['msg']}.") from error
+    params = context.read(EvaluateParams)
     for name in params.models:
         _require_available(context.settings, name)
     tasks = params.plan()

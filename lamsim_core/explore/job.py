@@ -2,62 +2,31 @@
 
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from lamsim_core.agent.policy import PLAIN_POLICIES, make_policy
 from lamsim_core.canonical import new_id
-from lamsim_core.errors import InvalidInputError
 from lamsim_core.explore.engine import Summary, explore
+from lamsim_core.explore.plan import AttemptParams
 from lamsim_core.jobs.context import JobContext
-from lamsim_core.records import Record, Sampling, Split, Task
+from lamsim_core.records import Split, Task
 from lamsim_core.store import Store
-from lamsim_core.tasks import plan_tasks
 
 RUN_FILE = "run.txt"
 
 
-class ExploreParams(Record):
+class ExploreParams(AttemptParams):
     """What an exploration job is asked to do."""
 
     model: str
     """A model of the registry, or gold, random or noop."""
     split: Split = "train"
     tasks: int = Field(default=20, ge=1, le=100_000)
-    """Instances planned, templates in turn."""
-    attempts: int = Field(default=1, ge=1, le=1000)
-    """Attempts at each instance."""
-    seed: int = 0
-    """Which instances are drawn."""
-    temperature: float = Field(default=0.0, ge=0, le=2)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    max_new_tokens: int = Field(default=160, ge=1, le=4096)
-    max_steps: int = Field(default=8, ge=1, le=100)
-    categories: tuple[str, ...] = ()
-    templates: tuple[str, ...] = ()
-    quantisation: str | None = None
-
-    @property
-    def sampling(self) -> Sampling:
-        """How replies are drawn."""
-        return Sampling(
-            temperature=self.temperature,
-            top_p=self.top_p,
-            max_new_tokens=self.max_new_tokens,
-            max_steps=self.max_steps,
-        )
-
-    def plan(self) -> list[Task]:
-        """The instances to try, the same for the same parameters."""
-        return plan_tasks(self.split, self.tasks, categories=self.categories, templates=self.templates, seed=self.seed)
 
 
 def run(context: JobContext) -> dict[str, Any]:
     """Run an exploration. Parameters: see ``ExploreParams``. Returns the run's id and counts."""
-    try:
-        params = ExploreParams.model_validate(context.params)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInputError(f"Exploration: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+    params = context.read(ExploreParams)
     run_id = run_of(context, RUN_FILE)
     store = Store(context.settings)
     try:

@@ -4,18 +4,22 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from lamsim_core.canonical import canonical_json
+from lamsim_core.errors import InvalidInputError
 from lamsim_core.jobs.folder import METRICS, STOP, job_folder
 from lamsim_core.jobs.job import Job
 from lamsim_core.jobs.lease import Lease
 from lamsim_core.jobs.output import MetricsFile, Number
 from lamsim_core.jobs.reporter import OnProgress, Reporter
 from lamsim_core.jobs.stopping import StopRequest
+from lamsim_core.records import Record
 from lamsim_core.settings import Settings
+
+ParamsT = TypeVar("ParamsT", bound=Record)
 
 
 class JobContext:
@@ -46,6 +50,19 @@ class JobContext:
     def params(self) -> dict[str, JsonValue]:
         """What the handler needs to know, as given to ``start``."""
         return self.job.params
+
+    def read(self, params: type[ParamsT]) -> ParamsT:
+        """The parameters as the record a handler expects.
+
+        Raises:
+            InvalidInputError: one of them cannot be used; says which and why.
+        """
+        try:
+            return params.model_validate(self.params)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the parameters"
+            raise InvalidInputError(f"This {self.job.kind} job cannot start: {where}: {first['msg']}.") from error
 
     def progress(self, done: int, total: int, message: str = "") -> None:
         """Say how far the job is: cheap, may be called as often as liked. Call it first with what is already done.

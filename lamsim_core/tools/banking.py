@@ -21,13 +21,6 @@ Amount = Annotated[float, Field(ge=0.01, le=1_000_000)]
 _DAY = "%Y-%m-%d"
 
 
-def _number(row: FrozenRow, field: str) -> float:
-    value = row[field]
-    if not isinstance(value, int | float):
-        raise TypeError(f"{field} of {row['id']} is not a number")
-    return float(value)
-
-
 def _folded(text: str) -> str:
     """Text as names are compared: case and accents do not matter."""
     plain = unicodedata.normalize("NFKD", text.casefold()).strip()
@@ -54,7 +47,7 @@ def _payee(world: World, name: str) -> str:
 
 def _take(world: World, row: FrozenRow, amount: float, payee: str) -> float:
     """Book money out of an account. Returns the new balance."""
-    balance = _number(row, "balance")
+    balance = row["balance"]
     if amount > balance:
         raise ToolRefusedError(f"{row['name']} holds only {balance:.2f}; {amount:.2f} is too much.")
     return _book(world, row, round(balance - amount, 2), amount, payee, "out")
@@ -113,9 +106,7 @@ def transfer(world: World, from_account: str, to_account: str, amount: Amount) -
         raise ToolRefusedError("Both accounts are the same.")
     amount = round(amount, 2)
     left = _take(world, source, amount, str(target["name"]))
-    held = _book(
-        world, target, round(_number(target, "balance") + amount, 2), amount, str(source["name"]), direction="in"
-    )
+    held = _book(world, target, round(target["balance"] + amount, 2), amount, str(source["name"]), direction="in")
     return {"moved": amount, str(source["name"]): left, str(target["name"]): held}
 
 
@@ -131,7 +122,7 @@ def pay_contact(world: World, account_id: str, payee: str, amount: Amount) -> di
     row, name, amount = _account(world, account_id), _payee(world, payee), round(amount, 2)
     if row["kind"] != "current":
         raise ToolRefusedError(f"{row['name']} is a savings account: it cannot pay others, only transfer.")
-    limit = _number(row, "payment_limit")
+    limit = row["payment_limit"]
     if amount > limit:
         raise ToolRefusedError(f"A payment from {row['name']} can be at most {limit:.2f}.")
     return {"paid": amount, "payee": name, "balance": _take(world, row, amount, name)}

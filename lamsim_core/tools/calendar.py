@@ -38,7 +38,7 @@ def _event(world: World, event_id: str) -> FrozenRow:
 
 def _overlaps(row: FrozenRow, start: datetime, minutes: int) -> bool:
     begins = _moment(str(row["start"]))
-    return begins < start + timedelta(minutes=minutes) and start < begins + timedelta(minutes=int(str(row["minutes"])))
+    return begins < start + timedelta(minutes=minutes) and start < begins + timedelta(minutes=row["minutes"])
 
 
 def _refuse_conflict(world: World, start: str, minutes: int, but: str = "") -> None:
@@ -99,7 +99,7 @@ def reschedule_event(world: World, event_id: str, start: Moment) -> dict[str, An
         start: The new start, YYYY-MM-DD HH:MM.
     """
     row = _event(world, event_id)
-    _refuse_conflict(world, start, int(str(row["minutes"])), but=event_id)
+    _refuse_conflict(world, start, row["minutes"], but=event_id)
     return dict(world.update("events", event_id, start=start))
 
 
@@ -128,10 +128,10 @@ def invite_guest(world: World, event_id: str, guest: str) -> dict[str, Any]:
     name = names.get(guest.casefold().strip())
     if name is None:
         raise ToolRefusedError(f"There is no contact named {guest[:80]}.")
-    guests = list(row["guests"]) if isinstance(row["guests"], list) else []
+    guests: list[str] = list(row["guests"])
     if name in guests:
         raise ToolRefusedError(f"{name} is already invited.")
-    return dict(world.update("events", event_id, guests=sorted([*map(str, guests), name])))
+    return dict(world.update("events", event_id, guests=sorted([*guests, name])))
 
 
 @tool(mutates=True)

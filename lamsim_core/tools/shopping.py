@@ -21,13 +21,6 @@ _DAY = "%Y-%m-%d"
 _CART = "cart"
 
 
-def _number(row: FrozenRow, field: str) -> float:
-    value = row[field]
-    if not isinstance(value, int | float):
-        raise TypeError(f"{field} of {row['id']} is not a number")
-    return float(value)
-
-
 def _words(text: str) -> list[str]:
     """Words as they are searched: case and accents do not matter."""
     plain = unicodedata.normalize("NFKD", text.casefold())
@@ -55,16 +48,16 @@ def _cart(world: World) -> tuple[dict[str, int], FrozenRow | None]:
 
 
 def _subtotal(world: World, lines: dict[str, int]) -> float:
-    return round(sum(_number(_product(world, key), "price") * count for key, count in lines.items()), 2)
+    return float(round(sum(_product(world, key)["price"] * count for key, count in lines.items()), 2))
 
 
 def _total(world: World) -> float:
     """What the cart costs. A coupon counts only while the cart reaches its minimum."""
     lines, coupon = _cart(world)
     subtotal = _subtotal(world, lines)
-    if coupon is None or subtotal < _number(coupon, "minimum"):
+    if coupon is None or subtotal < coupon["minimum"]:
         return subtotal
-    return round(subtotal * (100 - _number(coupon, "percent")) / 100, 2)
+    return float(round(subtotal * (100 - coupon["percent"]) / 100, 2))
 
 
 def _set_lines(world: World, lines: dict[str, int]) -> None:
@@ -81,7 +74,7 @@ def search_products(world: World, query: str) -> list[dict[str, Any]]:
     if not _words(query):
         raise ToolRefusedError("Give at least one word of the product's name.")
     return [
-        {"id": row["id"], "name": row["name"], "price": row["price"], "in_stock": _number(row, "stock") > 0}
+        {"id": row["id"], "name": row["name"], "price": row["price"], "in_stock": row["stock"] > 0}
         for row in world.rows("products")
         if _matches(query, str(row["name"]))
     ]
@@ -104,7 +97,7 @@ def add_to_cart(world: World, product_id: str, quantity: Quantity = 1) -> dict[s
         quantity: How many.
     """
     row, (lines, _) = _product(world, product_id), _cart(world)
-    wanted, stock, least = lines.get(product_id, 0) + quantity, int(_number(row, "stock")), row["min_quantity"]
+    wanted, stock, least = lines.get(product_id, 0) + quantity, int(row["stock"]), row["min_quantity"]
     if stock == 0:
         raise ToolRefusedError(f"{row['name']} is out of stock.")
     if wanted > stock:
@@ -147,7 +140,7 @@ def apply_coupon(world: World, code: str) -> dict[str, Any]:
         raise ToolRefusedError(f"The coupon {row['code']} expired on {row['last_day']}.")
     if applied is not None and applied["id"] == row["id"]:
         raise ToolRefusedError(f"The coupon {row['code']} is already applied.")
-    if _subtotal(world, lines) < _number(row, "minimum"):
+    if _subtotal(world, lines) < row["minimum"]:
         raise ToolRefusedError(f"The coupon {row['code']} needs a cart of at least {row['minimum']} euros.")
     world.update("cart", _CART, coupon=row["id"])
     return {"coupon": row["code"], "percent": row["percent"], "total": _total(world)}
@@ -162,7 +155,7 @@ def checkout(world: World) -> dict[str, Any]:
     total, ordered = _total(world), []
     for product_id, count in lines.items():
         row = _product(world, product_id)
-        stock = int(_number(row, "stock"))
+        stock = int(row["stock"])
         if stock < count:
             raise ToolRefusedError(f"Only {stock} of {row['name']} are left.")
         world.update("products", product_id, stock=stock - count)
@@ -224,7 +217,7 @@ def populate(rng: random.Random, content: dict[str, Any]) -> World:
 
 def _fill_cart(world: World, rng: random.Random) -> None:
     """One product of two or three kinds; the first a single piece, so that 'take it out' has one meaning."""
-    for_sale = [row for row in world.rows("products") if row["min_quantity"] == 1 and _number(row, "stock") > 0]
+    for_sale = [row for row in world.rows("products") if row["min_quantity"] == 1 and row["stock"] > 0]
     by_kind = {str(row["kind"]): str(row["id"]) for row in rng.sample(for_sale, len(for_sale))}
     chosen = rng.sample(sorted(by_kind.values()), min(len(by_kind), rng.randint(2, 3)))
     lines = {product_id: 1 if index == 0 else rng.randint(1, 3) for index, product_id in enumerate(chosen)}
@@ -271,7 +264,7 @@ def usable_coupon(world: World, rng: random.Random) -> str:
     """The code of a coupon that the cart can have today, for task templates."""
     subtotal, today = _subtotal(world, _cart(world)[0]), world.now.strftime(_DAY)
     usable = [row for row in world.rows("coupons") if str(row["last_day"]) >= today and not row["used"]]
-    return str(rng.choice([row for row in usable if _number(row, "minimum") <= subtotal])["code"])
+    return str(rng.choice([row for row in usable if row["minimum"] <= subtotal])["code"])
 
 
 def ordered_product(world: World, rng: random.Random) -> str:

@@ -1,0 +1,41 @@
+"""What every job that lets agents try tasks is asked: which instances, how often, and how replies are drawn."""
+
+from pydantic import Field
+
+from lamsim_core.records import Record, Sampling, Split, Task
+from lamsim_core.tasks import plan_tasks
+
+
+class AttemptParams(Record):
+    """Which instances are tried how often, and how replies are drawn."""
+
+    split: Split
+    tasks: int = Field(ge=1, le=100_000)
+    """Instances planned, templates in turn."""
+    attempts: int = Field(default=1, ge=1, le=1000)
+    """Attempts at each instance."""
+    seed: int = 0
+    """Which instances are drawn."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    max_new_tokens: int = Field(default=160, ge=1, le=4096)
+    max_steps: int = Field(default=8, ge=1, le=100)
+    categories: tuple[str, ...] = ()
+    """Only these; empty means all."""
+    templates: tuple[str, ...] = ()
+    """Only these; empty means all."""
+    quantisation: str | None = None
+
+    @property
+    def sampling(self) -> Sampling:
+        """How replies are drawn."""
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_new_tokens=self.max_new_tokens,
+            max_steps=self.max_steps,
+        )
+
+    def plan(self) -> list[Task]:
+        """The instances to try, the same for the same parameters."""
+        return plan_tasks(self.split, self.tasks, categories=self.categories, templates=self.templates, seed=self.seed)
