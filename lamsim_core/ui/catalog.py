@@ -12,7 +12,6 @@ from lamsim_core.models.registry import ModelEntry, list_models
 from lamsim_core.tasks import load_templates
 from lamsim_core.tasks.splits import held_out_tool
 from lamsim_core.tools import Category, categories
-from lamsim_core.ui.address import go
 from lamsim_core.ui.draw import chip, clean, failure, label, untrusted_json
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.tables import BADGE_BLUE, BADGE_GREEN, BADGE_GREY, BADGE_ORANGE, badge_column, button_column
@@ -53,13 +52,13 @@ def opened(name: Literal["tool", "task"], known: Sequence[str]) -> str | None:
 def show_tool(name: str) -> None:
     """Make a tool the one the page shows."""
     st.session_state["view"] = "Tools"
-    go(tool=name)
+    st.query_params["tool"] = name
 
 
 def show_task(template: str) -> None:
     """Make a kind of task the one the page shows."""
     st.session_state["view"] = "Tasks"
-    go(task=template)
+    st.query_params["task"] = template
 
 
 def draw_tools() -> None:

@@ -13,7 +13,6 @@ from lamsim_core.records import Dataset, Selection
 from lamsim_core.store import Index
 from lamsim_core.store.queries import TrajectoryRow, count_trajectories, facets
 from lamsim_core.ui import terms
-from lamsim_core.ui.address import go
 from lamsim_core.ui.charts import NEUTRAL, count_bars, draw_chart
 from lamsim_core.ui.draw import clean, guard, label
 from lamsim_core.ui.page import Studio, link
@@ -128,7 +127,7 @@ def draw_preview(chosen: Chosen) -> None:
             by = st.segmented_control(
                 "By",
                 list(GROUPINGS),
-                default="Kind of task",
+                default="Category",
                 required=True,
                 key="datasets_by",
                 label_visibility="collapsed",
@@ -204,12 +203,12 @@ def same_version(studio: Studio, name: str, selection: Selection, chosen: Chosen
 
 def show_dataset(dataset_id: str) -> None:
     """Make a dataset the one the page shows."""
-    go(id=dataset_id)
+    st.query_params["id"] = dataset_id
 
 
 def hide_dataset() -> None:
     """Show no dataset in particular."""
-    go(id=None)
+    st.query_params.pop("id", None)
 
 
 def draw_empty(studio: Studio) -> bool:

@@ -6,7 +6,6 @@ import streamlit as st
 
 from lamsim_core.evaluate.report import report
 from lamsim_core.records import Comparison, Evaluation, EvaluationRow
-from lamsim_core.ui.address import go
 from lamsim_core.ui.attempts import show_run
 from lamsim_core.ui.charts import Rate, amount_groups, draw_chart, rate_groups, rate_intervals
 from lamsim_core.ui.draw import chip, clean, label
@@ -225,7 +224,8 @@ def draw_evaluations(evaluations: Sequence[Evaluation], shown: str | None) -> No
 
 def show_evaluation(evaluation_id: str) -> None:
     """Make an evaluation the one the page shows."""
-    go(job=None, id=evaluation_id)
+    st.query_params.pop("job", None)
+    st.query_params["id"] = evaluation_id
 
 
 def draw_none(studio: Studio) -> None:

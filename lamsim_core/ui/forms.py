@@ -66,7 +66,14 @@ def choice_title(choices: Mapping[str, Choice], name: str) -> str:
 
 def pick_model(choices: Mapping[str, Choice], key: str, *, text: str = "Who acts", help: str | None = None) -> Choice:
     """Choose one; the first is the default."""
-    name = st.selectbox(text, list(choices), format_func=lambda name: choice_title(choices, name), key=key, help=help)
+    name = st.selectbox(
+        text,
+        list(choices),
+        format_func=lambda name: choice_title(choices, name),
+        key=key,
+        persist_state="session",
+        help=help,
+    )
     return choices.get(str(name)) or next(iter(choices.values()))
 
 
@@ -85,7 +92,14 @@ def open_splits() -> list[Split]:
 def pick_split(key: str, *, held_out: bool = False) -> Split:
     """Choose a split that has tasks; with ``held_out``, only among those never trained on."""
     options = [split for split in open_splits() if split != "train" or not held_out]
-    split = st.selectbox("Tasks from", options, format_func=lambda split: SPLIT_NAMES[split], key=key, help=SPLIT_HELP)
+    split = st.selectbox(
+        "Tasks from",
+        options,
+        format_func=lambda split: SPLIT_NAMES[split],
+        key=key,
+        persist_state="session",
+        help=SPLIT_HELP,
+    )
     return split if split in options else options[0]
 
 
@@ -100,6 +114,7 @@ def pick_scope(split: Split, key: str) -> Scope:
         format_func=lambda name: names[name].title if name in names else clean(name),
         placeholder="All",
         key=f"{key}.categories",
+        persist_state="session",
     )
     offered = [template.id for template in known if not chosen or template.category in chosen]
     templates = right.multiselect(
@@ -108,13 +123,16 @@ def pick_scope(split: Split, key: str) -> Scope:
         format_func=lambda template: f"{template_title(template)} ({template.partition('.')[0]})",
         placeholder="All",
         key=f"{key}.templates",
+        persist_state="session",
     )
-    return Scope(split, tuple(chosen), tuple(templates))
+    return Scope(split, tuple(chosen), tuple(name for name in templates if name in offered))
 
 
 def pick_number(text: str, value: int, key: str, *, least: int = 1, most: int = 10_000, help: str | None = None) -> int:
     """Choose a whole number."""
-    chosen = st.number_input(text, min_value=least, max_value=most, value=value, step=1, key=key, help=help)
+    chosen = st.number_input(
+        text, min_value=least, max_value=most, value=value, step=1, key=key, persist_state="session", help=help
+    )
     return value if chosen is None else max(least, min(most, int(chosen)))
 
 
@@ -127,6 +145,7 @@ def pick_temperature(key: str, value: float = 0.7, *, disabled: bool = False) ->
         value,
         0.1,
         key=key,
+        persist_state="session",
         disabled=disabled,
         help="0 takes the likeliest token each time, so several attempts at a task are the same. "
         "Policies without a model ignore it.",

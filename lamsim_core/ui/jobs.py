@@ -14,7 +14,6 @@ from lamsim_core.errors import LamsimError, NotFoundError
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.job import ACTIVE, RESUMABLE, Job, JobStatus, Kind, State, now
 from lamsim_core.settings import Settings
-from lamsim_core.ui.address import go
 from lamsim_core.ui.draw import Color, chip, clean, failure, guard, label, untrusted
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.tables import BADGE_GREEN, BADGE_GREY, BADGE_ORANGE, BADGE_RED, badge_column, button_column
@@ -114,7 +113,8 @@ def start_button(
 
 def show_job(job_id: str) -> None:
     """Make a job the one the page shows."""
-    go(id=None, job=job_id)
+    st.query_params.pop("id", None)
+    st.query_params["job"] = job_id
 
 
 def job_panel(studio: Studio, job_id: str, details: Details | None = None, *, stop_text: str = "Stop") -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
+from pydantic import JsonValue
 
 from lamsim_core.canonical import canonical_json
 from lamsim_core.curate.folder import list_datasets
@@ -43,19 +44,14 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         _draw_no_dataset()
         return
     dataset = _pick_dataset(datasets)
-    choices = {
-        name: choice
-        for name, choice in forms.model_choices(studio.settings, plain=False, adapters=False).items()
-        if name != "scripted"
-    }
+    choices = forms.model_choices(studio.settings, plain=False, adapters=False)
     base = forms.pick_model(choices, "train_base", text="Base model")
     taken = {entry.name for entry in list_models(studio.settings, hidden=True)}
-    taken |= {str(job.params.get("name")) for job, status in jobs if status.state in ACTIVE}
     name = st.text_input(
         "Name of the adapter",
         value=suggested_name(base.name, taken),
         max_chars=80,
-        key=f"train_name.{len(taken)}",
+        key=f"train_name.{len(taken)}",  # a new adapter makes room for a new suggestion; a click alone does not
         help="Letters, digits and . _ -. The adapter is chosen by this name everywhere else.",
     )
     recipe = _recipe()
@@ -67,14 +63,17 @@ def setup(studio: Studio, jobs: Jobs) -> None:
             why_not = nothing_to_train(found, recipe)
         except LamsimError as error:
             why_not = str(error)
-    if why_not is not None:
-        st.warning(label(why_not, limit=600), icon=":material/block:")
-    params = {
+    params: dict[str, JsonValue] = {
         "dataset": dataset.id,
         "model": base.name,
         "name": (name or "").strip(),
         "recipe": recipe.model_dump(mode="json"),
     }
+    rivals = [job for job, status in jobs if status.state in ACTIVE and job.params.get("name") == params["name"]]
+    if any(job.params != params for job in rivals):
+        why_not = "A run that makes an adapter of this name is still going on. Choose another name."
+    if why_not is not None:
+        st.warning(label(why_not, limit=600), icon=":material/block:")
     said = f"{params['name']}: {base.name} on {dataset.name}"
     start_button(studio, "train", params, jobs, name=said, text="Train", why_not=why_not)
 

@@ -10,15 +10,19 @@ from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.job import ACTIVE, Job, JobStatus
 from lamsim_core.jobs.output import Number
 from lamsim_core.models.registry import adapter_folders
-from lamsim_core.records import Adapter
+from lamsim_core.records import Adapter, Recipe, Split
 from lamsim_core.settings import Settings
-from lamsim_core.ui.address import go
+from lamsim_core.tasks.splits import seed_range
 from lamsim_core.ui.charts import Point, curve, draw_chart
 from lamsim_core.ui.draw import chip, clean, failure, label
 from lamsim_core.ui.jobs import Jobs, chosen_job
 from lamsim_core.ui.page import Studio, link
+from lamsim_core.ui.simulate import FIRST_TASK
 from lamsim_core.ui.tables import button_column
-from lamsim_core.ui.wording import DASH, moment, number, percent, spaced
+from lamsim_core.ui.wording import DASH, amount, moment, number, percent, spaced
+
+HELD_OUT: Split = "unseen_instances"
+"""Where a trained model is tried out first: on what it was not trained on."""
 
 
 def by_step(metrics: Sequence[Mapping[str, Number]]) -> list[Mapping[str, Number]]:
@@ -48,7 +52,8 @@ def draw_run(studio: Studio, job: Job, status: JobStatus) -> None:
         "Token accuracy", percent(accuracy[-1][1], 1) if accuracy else DASH, border=True, help="Of the trained tokens."
     )
     cells[2].metric("Tokens per second", number(last.get("tokens_per_second"), 0), border=True)
-    cells[3].metric("Times through", number(last.get("epoch"), 2), border=True)
+    rate = last.get("learning_rate")
+    cells[3].metric("Learning rate", DASH if rate is None else f"{rate:.1e}", border=True)
     left, right = st.columns(2)
     if loss:
         with left:
@@ -89,43 +94,61 @@ def draw_adapter(adapter: Adapter) -> None:
                     "pages/1_Simulate.py",
                     "Try it on Simulate",
                     icon=":material/play_circle:",
-                    query={"policy": adapter.name},
+                    query={"task": FIRST_TASK, "seed": str(seed_range(HELD_OUT)[0]), "policy": adapter.name},
                 )
                 link(
                     "pages/7_Evaluate.py", "Evaluate it", icon=":material/monitoring:", query={"adapter": adapter.name}
                 )
-        left, right = st.columns(2)
+        left, right = st.columns(2, gap="large")
         with left:
             st.markdown("**What training changed**")
-            st.dataframe(
-                [{"": spaced(name).capitalize(), "Value": f"{value:,.4g}"} for name, value in adapter.metrics.items()],
-                hide_index=True,
-                height="content",
-                column_config={"Value": st.column_config.TextColumn("Value", alignment="right")},
-                alt="Metrics of the training",
+            st.table(
+                _facts(changes(adapter.metrics)), border="horizontal", hide_header=True, alt="Metrics of the training"
             )
         with right:
             st.markdown("**Where it comes from**")
-            st.dataframe(
-                [{"": name, "Value": clean(value)} for name, value in _origin(adapter).items()],
-                hide_index=True,
-                height="content",
-                alt="Provenance of the adapter",
-            )
+            st.table(_facts(_origin(adapter)), border="horizontal", hide_header=True, alt="Provenance of the adapter")
             link("pages/5_Datasets.py", "Its dataset", icon=":material/dataset:", query={"id": adapter.dataset})
+
+
+def _facts(facts: Mapping[str, str]) -> dict[str, str]:
+    """A table reads Markdown; these are to be read as they are written."""
+    return {label(name): label(value) for name, value in facts.items()}
+
+
+def changes(metrics: Mapping[str, float]) -> dict[str, str]:
+    """Metrics of a training, those known from its beginning and its end as one."""
+    shown: dict[str, str] = {}
+    for name, value in metrics.items():
+        if name.removesuffix("_first") != name and name.removesuffix("_first") in metrics:
+            continue
+        before = metrics.get(f"{name}_first")
+        said = f"{value:,.4g}"
+        shown[spaced(name).capitalize()] = said if before is None else f"{before:,.4g} → {said}"
+    return shown
 
 
 def _origin(adapter: Adapter) -> dict[str, str]:
     recipe = adapter.recipe
-    steps = "" if recipe.max_optimizer_steps is None else f", {recipe.max_optimizer_steps} steps at most"
+    often = amount_of_times(recipe)
     return {
         "Trained": moment(adapter.created),
         "Method": f"{recipe.method.upper()}, LoRA rank {recipe.lora_rank}, alpha {recipe.lora_alpha}",
-        "Data": f"{adapter.dataset_hash[:8]}, {recipe.epochs:g} times{steps}",
+        "Data": f"{adapter.dataset_hash[:8]}, {often}",
         "Learning rate": f"{recipe.learning_rate:g}, seed {recipe.seed}",
         "Base weights": f"{recipe.precision}, {adapter.base_hash[:12]}",
         "Weights": adapter.weights_sha256[:16],
     }
+
+
+def amount_of_times(recipe: Recipe) -> str:
+    """How often the data are gone through."""
+    times = "once" if recipe.epochs == 1 else f"{recipe.epochs:g} times"
+    return (
+        times
+        if recipe.max_optimizer_steps is None
+        else f"{times}, {amount(recipe.max_optimizer_steps, 'step')} at most"
+    )
 
 
 def draw_adapters(studio: Studio, shown: str | None) -> None:
@@ -156,4 +179,5 @@ def draw_adapters(studio: Studio, shown: str | None) -> None:
 
 def show_adapter(adapter_id: str) -> None:
     """Make an adapter the one the page shows."""
-    go(job=None, id=adapter_id)
+    st.query_params.pop("job", None)
+    st.query_params["id"] = adapter_id

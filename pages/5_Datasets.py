@@ -1,0 +1,34 @@
+"""Datasets: choose stored attempts, freeze them as a version, look into the rows, export."""
+
+import streamlit as st
+
+from lamsim_core.curate.folder import get_dataset, list_datasets
+from lamsim_core.ui.curating import draw_empty, draw_freeze, draw_preview, draw_selection, preview
+from lamsim_core.ui.dataset_view import draw_dataset, draw_versions
+from lamsim_core.ui.draw import guard
+from lamsim_core.ui.page import start_page
+
+studio = start_page(
+    "Datasets",
+    ":material/dataset:",
+    "Choose stored attempts and freeze them as a version to train on. Held-out tasks can never enter.",
+)
+
+with guard():
+    listing = list_datasets(studio.settings)
+    wanted = st.query_params.get("id")
+    if wanted is not None:
+        with guard():
+            draw_dataset(studio, get_dataset(studio.settings, wanted))
+    if listing.datasets or listing.problems:
+        st.subheader("Frozen versions", anchor=False)
+        draw_versions(listing)
+    if not draw_empty(studio):
+        st.subheader("New version", anchor=False)
+        left, right = st.columns([5, 11], gap="large")
+        with left:
+            selection = draw_selection(studio)
+            chosen = preview(studio, selection)
+            draw_freeze(studio, selection, chosen)
+        with right:
+            draw_preview(chosen)

@@ -1,0 +1,33 @@
+"""Evaluate: several policies on the same held-out attempts, before and after training."""
+
+import streamlit as st
+
+from lamsim_core.store.queries import evaluations
+from lamsim_core.ui.draw import guard
+from lamsim_core.ui.evaluating import draw_going, reliability_of, setup, unfinished, what_to_show
+from lamsim_core.ui.evaluation_view import draw_evaluation, draw_evaluations, draw_none
+from lamsim_core.ui.jobs import job_list, job_panel, jobs_of
+from lamsim_core.ui.page import start_page
+
+studio = start_page(
+    "Evaluate",
+    ":material/monitoring:",
+    "Measure policies on the same held-out tasks, before and after training.",
+)
+
+with guard():
+    jobs = jobs_of(studio, "evaluate")
+    found = {evaluation.id: evaluation for evaluation in evaluations(studio.index)}
+    left, right = st.columns([5, 11], gap="large")
+    with left, guard():
+        setup(studio, jobs)
+    with right:
+        job_id, shown = what_to_show(jobs, found)
+        if job_id is not None:
+            job_panel(studio, job_id, lambda job, status: draw_going(studio, job, status))
+        if shown is not None:
+            draw_evaluation(found[shown], reliability_of(jobs, shown))
+        elif job_id is None:
+            draw_none(studio)
+        job_list(unfinished(jobs), "evaluate", shown=job_id, title="Not finished")
+        draw_evaluations(list(found.values()), shown)

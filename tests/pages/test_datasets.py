@@ -1,0 +1,135 @@
+"""Datasets: what goes in is seen before it is frozen, and what is frozen is seen as the model will see it."""
+
+import json
+
+from lamsim_core.curate.export import FORMS
+from lamsim_core.curate.folder import list_datasets
+from lamsim_core.records import Selection
+from lamsim_core.settings import Settings
+from lamsim_core.store import open_store
+from lamsim_core.tasks import plan_tasks
+from lamsim_core.ui.curating import group_rows, preview
+from lamsim_core.ui.dataset_view import _export
+from lamsim_core.ui.page import Studio
+from tests.filling import attempt, fill
+from tests.pages.driving import open_page, texts
+from tests.pages.standing import standing_dataset
+
+PAGE = "5_Datasets.py"
+
+
+def metrics(app: object) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}  # type: ignore[attr-defined]
+
+
+def test_an_empty_store_sends_to_explore(home: Settings) -> None:
+    app = open_page(PAGE)
+    assert "Nothing to choose from yet" in texts(app)
+    assert [link.label for link in app.get("page_link") if "Explore" in link.label]
+
+
+def test_the_preview_counts_what_goes_in_and_what_stays_out(home: Settings) -> None:
+    fill(home, 6)
+    app = open_page(PAGE)
+    assert metrics(app)["Rows"] == "6" and metrics(app)["Left out"] == "12"
+    app.toggle(key="datasets_passed").set_value(False)
+    app.number_input(key="datasets_errors").set_value(None).run()
+    assert int(metrics(app)["Rows"]) > 6
+
+
+def test_the_form_narrows_the_preview(home: Settings) -> None:
+    made = fill(home, 8)
+    template = made[0].task.template
+    app = open_page(PAGE)
+    app.multiselect(key="datasets_templates").set_value([template]).run()
+    wanted = sum(t.passed is True and t.task.template == template for t in made)
+    assert metrics(app)["Rows"] == str(wanted)
+    app.multiselect(key="datasets_templates").set_value([])
+    app.multiselect(key="datasets_policies").set_value(["noop"]).run()
+    assert metrics(app)["Rows"] == "0"
+    assert app.button(key="datasets_freeze").disabled
+
+
+def test_held_out_attempts_are_counted_and_never_enter(home: Settings) -> None:
+    fill(home, 3)
+    store = open_store(home)
+    for task in plan_tasks("unseen_instances", 4):
+        store.add(attempt(home, task, "gold", run="run_held"))
+    app = open_page(PAGE)
+    assert metrics(app)["Of these, held out"] == "4"
+    app.toggle(key="datasets_passed").set_value(False)
+    app.multiselect(key="datasets_runs").set_value(["run_held"]).run()
+    assert metrics(app)["Rows"] == "0" and metrics(app)["Of these, held out"] == "4"
+
+
+def test_freezing_makes_one_version_and_shows_it(home: Settings) -> None:
+    fill(home, 4)
+    app = open_page(PAGE)
+    app.text_input(key="datasets_name").set_value("first one").run()
+    app.button(key="datasets_freeze").click().run()
+    assert not app.exception
+    (dataset,) = list_datasets(home).datasets
+    assert app.query_params["id"] == dataset.id
+    assert dataset.rows == 4
+    assert "first one" in texts(app) and dataset.hash[:8] in texts(app)
+    app.button(key="datasets_freeze").click().run()
+    assert len(list_datasets(home).datasets) == 1, "the same selection of the same store is the same version"
+
+
+def test_a_name_that_cannot_be_used_is_said(home: Settings) -> None:
+    fill(home, 2)
+    app = open_page(PAGE)
+    app.text_input(key="datasets_name").set_value("../../etc").run()
+    app.button(key="datasets_freeze").click().run()
+    assert "A dataset's name has" in app.error[0].value.replace("\\", "")
+    assert not list_datasets(home).datasets
+
+
+def test_a_row_is_shown_with_what_is_trained_on(home: Settings) -> None:
+    dataset = standing_dataset(home)
+    app = open_page(PAGE, id=dataset.id)
+    said = texts(app)
+    assert "System" in said and "User" in said and "Agent" in said
+    assert [badge for badge in app.get("markdown") if "trained on" in str(badge.value)]
+    first = app.text[0].value
+    app.session_state[f"row.{dataset.id}"] = 2
+    app.run()
+    assert not app.exception
+    assert app.text[1].value != first
+
+
+def test_the_card_and_the_content_are_shown_when_opened(home: Settings) -> None:
+    dataset = standing_dataset(home)
+    app = open_page(PAGE, id=dataset.id)
+    app.session_state[f"tabs.{dataset.id}"] = "Card"
+    app.run()
+    assert not app.exception
+    assert any(dataset.hash in code.value for code in app.code)
+
+
+def test_every_export_is_one_json_object_per_row(home: Settings) -> None:
+    dataset = standing_dataset(home)
+    for form in FORMS:
+        lines = _export(home, dataset, form).decode().splitlines()
+        assert len(lines) == dataset.rows
+        assert all(isinstance(json.loads(line), dict) for line in lines)
+
+
+def test_a_damaged_version_is_said_and_the_others_are_listed(home: Settings) -> None:
+    dataset = standing_dataset(home)
+    broken = home.datasets / ("ds_" + "0" * 26)
+    broken.mkdir()
+    app = open_page(PAGE)
+    assert any("is damaged" in warning.value for warning in app.warning)
+    assert list(app.dataframe[0].value["Name"]) == [dataset.name]
+    unknown = open_page(PAGE, id="ds_" + "1" * 26)
+    assert "There is no dataset named" in texts(unknown).replace("\\", "")
+
+
+def test_rows_are_grouped_for_the_chart(home: Settings) -> None:
+    fill(home, 5)
+    studio = Studio(home, open_store(home))
+    studio.index.sync()
+    chosen = preview(studio, Selection())
+    assert group_rows(chosen.rows, "policy") == {"Reference solution": 5}
+    assert sum(group_rows(chosen.rows, "calls").values()) == 5

@@ -1,0 +1,114 @@
+"""Evaluate: the answer first, in numbers that can be checked, with the way to the attempts behind them."""
+
+import pytest
+
+from lamsim_core.evaluate.job import PLAN, Plan
+from lamsim_core.jobs import supervisor
+from lamsim_core.jobs.folder import job_folder, write_record
+from lamsim_core.settings import Settings
+from lamsim_core.store import open_store
+from lamsim_core.store.queries import evaluations
+from lamsim_core.tasks import plan_tasks
+from lamsim_core.ui.evaluating import default_models
+from lamsim_core.ui.evaluation_view import comparison_sentence
+from lamsim_core.ui.page import Studio
+from tests.filling import attempt
+from tests.pages.driving import open_page, texts
+from tests.pages.standing import (
+    standing_adapter,
+    standing_dataset,
+    standing_evaluation,
+    standing_job,
+    wait_for,
+)
+
+PAGE = "7_Evaluate.py"
+
+
+def test_an_empty_store_says_how_to_begin(home: Settings) -> None:
+    app = open_page(PAGE)
+    assert "Nothing has been evaluated yet" in texts(app)
+    assert app.multiselect(key="evaluate_models").value == ["smollm2-135m"]
+    assert not app.button(key="evaluate.start").disabled
+
+
+def test_only_held_out_tasks_are_offered(home: Settings) -> None:
+    options = open_page(PAGE).selectbox(key="evaluate_split").options
+    assert "Unseen instances" in options
+    assert "Training tasks" not in options
+
+
+def test_one_alone_cannot_be_compared(home: Settings) -> None:
+    app = open_page(PAGE)
+    app.session_state["evaluate_beside"] = []
+    app.run()
+    assert app.button(key="evaluate.start").disabled
+    assert "two or more" in texts(app)
+
+
+def test_the_base_and_its_newest_adapter_are_chosen_beforehand(home: Settings) -> None:
+    dataset = standing_dataset(home, tasks=2)
+    first, second = standing_adapter(home, dataset, name="one"), standing_adapter(home, dataset, name="two")
+    studio = Studio(home, open_store(home))
+    assert default_models(studio, None) == ["smollm2-135m", second.name]
+    assert default_models(studio, first.name) == ["smollm2-135m", first.name]
+    assert open_page(PAGE, adapter=first.name).multiselect(key="evaluate_models").value == ["smollm2-135m", first.name]
+
+
+def test_an_evaluation_of_policies_without_a_model_runs_and_is_shown(home: Settings) -> None:
+    app = open_page(PAGE)
+    app.multiselect(key="evaluate_models").set_value([])
+    app.number_input(key="evaluate_tasks").set_value(4).run()
+    app.button(key="evaluate.start").click().run()
+    ((job, _),) = supervisor.list_jobs(home, "evaluate")
+    wait_for(home, job.id, "done")
+    later = open_page(PAGE, job=job.id)
+    (made,) = evaluations(open_store(home).index)
+    table = later.dataframe[0].value
+    assert list(table["Policy"]) == ["Reference solution", "Random valid calls", "Does nothing"]
+    assert list(table["Passed"]) == ["4 of 4", f"{made.rows[1].passed} of 4", "0 of 4"]
+    assert table["Pass rate"][0] == 100.0
+
+
+def test_before_and_after_are_said_in_numbers_and_a_sentence(home: Settings) -> None:
+    evaluation = standing_evaluation(home)
+    app = open_page(PAGE, id=evaluation.id)
+    shown = {metric.label.replace("\\", ""): (metric.value, metric.delta) for metric in app.metric}
+    assert shown["smollm2-135m passes"] == ("10.0 %", "")
+    assert shown["mine-1 passes"] == ("55.0 %", "+45.0 points")
+    assert shown["Mistakes per 100 actions"] == ("2.0", "-38.0 against 40.0")
+    said = texts(app)
+    assert "19 attempts passed only with mine-1, 1 only with smollm2-135m; 3 with both, 17 with neither." in said
+    assert "Difference +45.0 points, 95 % interval +30.0 to +60.0, p < 0.001." in said
+    assert "more than chance" in said
+
+
+def test_a_difference_that_may_be_chance_is_said_so(home: Settings) -> None:
+    found = standing_evaluation(home).comparisons[0]
+    assert "this may be chance" in comparison_sentence(found.model_copy(update={"low": -0.02}))
+
+
+def test_the_newest_evaluation_is_shown_and_the_others_are_listed(home: Settings) -> None:
+    older, newer = standing_evaluation(home, name="older one"), standing_evaluation(home, name="newer one")
+    app = open_page(PAGE)
+    assert [s.value for s in app.subheader if "newer" in s.value]
+    assert list(app.dataframe[-1].value["Name"]) == [older.name]
+    again = open_page(PAGE, id=older.id)
+    assert list(again.dataframe[-1].value["Name"]) == [newer.name]
+
+
+def test_an_evaluation_that_does_not_exist_is_said(home: Settings) -> None:
+    assert "There is no evaluation named" in texts(open_page(PAGE, id="evl_nothing")).replace("\\", "")
+
+
+def test_while_it_runs_every_model_is_counted(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = standing_job(home, "evaluate", "stopped", params={"models": ["noop", "gold"]}, done=4, total=8)
+    write_record(job_folder(home, job.id) / PLAN, Plan(runs={"gold": "run_a", "noop": "run_b"}, task_keys=()))
+    store = open_store(home)
+    for task in plan_tasks("unseen_instances", 2):
+        store.add(attempt(home, task, "gold", run="run_a"))
+        store.add(attempt(home, task, "noop", run="run_b"))
+    app = open_page(PAGE, job=job.id)
+    (chart,) = app.get("plotly_chart")
+    assert '"text":["0 of 2","2 of 2"]' in chart.proto.spec
+    assert not app.button(key=f"resume.{job.id}").disabled

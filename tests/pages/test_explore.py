@@ -1,0 +1,126 @@
+"""Explore: one click starts one job, and whatever becomes of it is shown."""
+
+import pytest
+
+from lamsim_core.jobs import supervisor
+from lamsim_core.jobs.job import ACTIVE
+from lamsim_core.settings import Settings
+from tests.filling import fill
+from tests.pages.driving import open_page, texts
+from tests.pages.standing import standing_job, wait_for
+
+PAGE = "2_Explore.py"
+
+
+@pytest.fixture
+def unstarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs are made but no process is started for them."""
+    monkeypatch.setattr(supervisor, "_launch", lambda *_, **__: None)
+
+
+def test_an_empty_store_says_how_to_begin(home: Settings) -> None:
+    app = open_page(PAGE)
+    assert "Nothing has been explored yet" in texts(app)
+    assert not app.button(key="explore.start").disabled
+    assert not app.dataframe
+
+
+def test_the_estimate_counts_attempts_and_knows_the_pace_of_stored_ones(home: Settings) -> None:
+    app = open_page(PAGE)
+    app.number_input(key="explore.tasks").set_value(30)
+    app.number_input(key="explore.attempts").set_value(4).run()
+    assert "120 attempts" in texts(app) and "nothing is stored yet" in texts(app)
+    fill(home, 2)
+    app.selectbox(key="explore.model").select("gold").run()
+    assert "120 attempts, about" in texts(app)
+
+
+def test_one_click_explores_and_the_page_shows_what_came_of_it(home: Settings) -> None:
+    app = open_page(PAGE)
+    app.selectbox(key="explore.model").select("gold")
+    app.number_input(key="explore.tasks").set_value(3).run()
+    app.button(key="explore.start").click().run()
+    assert not app.exception
+    ((job, _),) = supervisor.list_jobs(home, "explore")
+    assert app.query_params["job"] == job.id
+    assert job.params["model"] == "gold" and job.params["tasks"] == 3
+    wait_for(home, job.id, "done")
+    later = open_page(PAGE, job=job.id)
+    shown = {metric.label: metric.value for metric in later.metric}
+    assert shown["Attempts"] == "3 of 3"
+    assert shown["Pass rate"] == "100.0 %"
+    assert "Newest attempts" in texts(later)
+    assert "No mistakes so far" in texts(later)
+
+
+@pytest.mark.usefixtures("unstarted")
+def test_the_same_exploration_cannot_be_started_twice_and_another_can(home: Settings) -> None:
+    app = open_page(PAGE)
+    app.button(key="explore.start").click().run()
+    assert app.button(key="explore.start").disabled
+    assert len(supervisor.list_jobs(home)) == 1
+    app.number_input(key="explore.tasks").set_value(7).run()
+    assert not app.button(key="explore.start").disabled
+    app.button(key="explore.start").click().run()
+    assert len(supervisor.list_jobs(home)) == 2
+
+
+@pytest.mark.usefixtures("unstarted")
+def test_a_reload_finds_what_still_runs_without_being_told(home: Settings) -> None:
+    open_page(PAGE).button(key="explore.start").click().run()
+    app = open_page(PAGE)
+    ((job, status),) = supervisor.list_jobs(home)
+    assert status.state in ACTIVE
+    assert not app.button(key=f"stop.{job.id}").disabled
+
+
+def test_a_stopped_exploration_can_be_resumed_from_the_page(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = standing_job(home, "explore", "stopped", done=3, total=9, message="Stopped.")
+    resumed: list[str] = []
+    monkeypatch.setattr(supervisor, "resume", lambda _settings, job_id: resumed.append(job_id))
+    app = open_page(PAGE, job=job.id)
+    assert "3 of 9" in texts(app)
+    app.button(key=f"resume.{job.id}").click().run()
+    assert resumed == [job.id]
+
+
+def test_what_a_failed_job_says_is_text_and_never_markup(home: Settings) -> None:
+    job = standing_job(home, "explore", "failed", error="![x](http://evil.example/a.png) **broke**")
+    app = open_page(PAGE, job=job.id)
+    (said,) = [error.value for error in app.error if "evil" in error.value]
+    assert "![x](" not in said and "**broke**" not in said
+
+
+def test_a_job_that_does_not_exist_is_said_and_the_page_works(home: Settings) -> None:
+    app = open_page(PAGE, job="job_" + "0" * 26)
+    assert "There is no job named" in texts(app).replace("\\", "")
+    assert not app.button(key="explore.start").disabled
+
+
+def test_earlier_explorations_are_listed_with_what_they_found(home: Settings) -> None:
+    standing_job(home, "explore", "done", label="gold: 9 tasks", done=9, total=9, result={"pass_rate": 0.5})
+    standing_job(home, "explore", "done", label="the newest one")
+    standing_job(home, "train", "done", label="a training")
+    app = open_page(PAGE)
+    assert "the newest one" in [heading.value for heading in app.subheader]
+    (table,) = app.dataframe
+    assert list(table.value["What"]) == ["gold: 9 tasks"]
+    assert list(table.value["Pass rate"]) == ["50 %"]
+    assert list(table.value["State"]) == [["Done"]]
+
+
+def test_a_model_that_is_not_here_says_why_and_cannot_start(home: Settings) -> None:
+    app = open_page(PAGE)
+    app.selectbox(key="explore.model").select("Qwen3-0.6B").run()
+    assert "weights are not on this machine" in texts(app)
+    assert app.button(key="explore.start").disabled
+
+
+def test_what_was_chosen_gives_way_when_it_no_longer_fits(home: Settings) -> None:
+    app = open_page(PAGE)
+    app.multiselect(key="explore.templates").set_value(["calendar.move"]).run()
+    assert not app.button(key="explore.start").disabled
+    app.selectbox(key="explore.split").select("unseen_tools").run()
+    assert not app.exception
+    app.selectbox(key="explore.model").select("gold").run()
+    assert not app.exception
