@@ -19,8 +19,8 @@ def opening(task: Task) -> list[Message]:
 
 
 def observation_text(observation: Observation) -> str:
-    """A tool's result as the agent reads it."""
-    return json.dumps(observation.content, ensure_ascii=False)
+    """A tool's result as the agent reads it: keys sorted, so that it reads the same before and after it was stored."""
+    return json.dumps(observation.content, ensure_ascii=False, sort_keys=True)
 
 
 def call_text(call: GoldCall | ToolCall) -> str:

@@ -62,12 +62,21 @@ def load_tokenizer(settings: Settings, entry: ModelEntry, folder: Path) -> Any:
     return tokenizer
 
 
-def load_weights(folder: Path, quantisation: Quantisation, adapter: Path | None = None) -> tuple[Any, str]:
+def load_weights(
+    folder: Path, quantisation: Quantisation, adapter: Path | None = None, trained_in: str | None = None
+) -> tuple[Any, str]:
     """The model of a folder, ready to run, and an honest name for how its weights are held.
 
-    An adapter of a small model is merged into the weights before they are quantised, so that it costs nothing while
-    decoding: unmerged it takes about 1.4 times as long per token. A large model is quantised while it is read,
-    since it may not fit otherwise, and keeps its adapter beside it: ``nf4+lora``.
+    An adapter that was trained on an NF4 base and runs on one stays beside it (``nf4+lora``): it has learnt to make up
+    for exactly the rounding of that base. Any other adapter of a small model is merged into the weights before they are
+    quantised, so that it costs nothing while decoding; beside them it takes about 1.4 times as long per token. A large
+    model is quantised while it is read, since it may not fit otherwise, and keeps its adapter beside it too.
+
+    Args:
+        folder: the base model.
+        quantisation: how its weights are held.
+        adapter: folder of the adapter, or None.
+        trained_in: how the base was held while the adapter was trained.
 
     Raises:
         ModelError: the weights cannot be read or do not fit into memory.
@@ -78,7 +87,7 @@ def load_weights(folder: Path, quantisation: Quantisation, adapter: Path | None 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     small = sum(path.stat().st_size for path in folder.glob("*.safetensors")) <= _SMALL_BYTES
     try:
-        if not small:
+        if not small or (adapter is not None and quantisation == trained_in == "nf4"):
             model = read_quantised(folder, quantisation, device)
             use_grouped_attention(model)
             return (model, quantisation) if adapter is None else (_wrap(model, adapter), f"{quantisation}+lora")
@@ -201,7 +210,8 @@ def load_backend(settings: Settings, entry: ModelEntry, quantisation: str) -> Lo
     record = check_adapter(adapter, manifest) if adapter else None
     tokenizer = load_tokenizer(settings, base, folder)
     use_own_cores()
-    model, held_as = load_weights(folder, cast(Quantisation, quantisation), adapter)
+    trained_in = record.recipe.precision if record else None
+    model, held_as = load_weights(folder, cast(Quantisation, quantisation), adapter, trained_in)
     info = PolicyInfo(
         kind="model",
         name=entry.name,

@@ -50,15 +50,9 @@ class LocalBackend:
 
     def close(self) -> None:
         """Free the memory the model holds."""
-        import gc
-
-        import torch
-
         with self._lock:
             self._model, self._cache, self._held = None, None, []
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        release_memory()
 
     def stream(
         self,
@@ -188,6 +182,24 @@ class LocalBackend:
             self._cache, self._held = None, []
             raise ModelError(f"The model {self._info.name} gave numbers that are none (NaN); its weights are damaged.")
         return logits
+
+
+def release_memory() -> None:
+    """Give memory that is free within this process back to the machine.
+
+    The C library keeps what loading and merging needed: 0.9 GB after an adapter of the default model was opened.
+    """
+    import ctypes
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 class _Meter:

@@ -172,7 +172,7 @@ def cancel_standing_order(world: World, order_id: str) -> dict[str, Any]:
 
 def populate(rng: random.Random, content: dict[str, Any]) -> World:
     """A household's bank: three to five accounts, eight payees, some cards and standing orders, two months of history."""
-    world = World(datetime(2026, rng.randint(1, 12), rng.randint(1, 28), 9, 0))  # noqa: DTZ001 - local time
+    world = World(datetime(2026, rng.randint(1, 12), rng.randint(1, 28), 9, 0))
     for table in ("accounts", "payees", "cards", "standing_orders", "transactions"):
         world.add_table(table)
     numbers = rng.sample(range(1000, 9000), 200)

@@ -24,7 +24,7 @@ _OPENS, _CLOSES = 8, 20
 
 def _moment(text: str) -> datetime:
     try:
-        return datetime.strptime(text, _FORMAT)  # noqa: DTZ007 - a calendar's local time has no zone
+        return datetime.strptime(text, _FORMAT)
     except ValueError:
         raise ToolRefusedError(f"{text} is not a real date and time.") from None
 
@@ -166,7 +166,7 @@ def find_free_slot(world: World, day: Day, minutes: Minutes) -> dict[str, Any]:
 
 def populate(rng: random.Random, content: dict[str, Any]) -> World:
     """A calendar of about fifteen events in the next ten days."""
-    now = datetime(2026, rng.randint(1, 12), rng.randint(1, 28), 7, 0)  # noqa: DTZ001 - local time
+    now = datetime(2026, rng.randint(1, 12), rng.randint(1, 28), 7, 0)
     world = World(now)
     world.add_table("events")
     world.add_table("contacts")

@@ -64,23 +64,15 @@ def make_callback(run: str, epochs: float, should_stop: Callable[[], bool], repo
         """Runs between training steps."""
 
         def __init__(self) -> None:
-            self.stopped = False
             self._tokens = 0.0
             self._time = time.perf_counter()
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self._time = time.perf_counter()
-            self._ask(control)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self._ask(control)
-            if self.stopped and state.global_step < state.max_steps:
-                control.should_save = True
-
-        def _ask(self, control: Any) -> None:
-            if should_stop():
-                self.stopped = True
-                control.should_training_stop = True
+            if should_stop() and state.global_step < state.max_steps:
+                control.should_save = control.should_training_stop = True
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
             if not logs or "loss" not in logs:

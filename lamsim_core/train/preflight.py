@@ -8,6 +8,7 @@ from lamsim_core.models.loading import load_tokenizer, model_folder
 from lamsim_core.models.registry import ModelEntry, get_model
 from lamsim_core.records import Recipe, Record
 from lamsim_core.settings import Settings
+from lamsim_core.train.memory import must_recompute, peak_mb, size_ratio
 from lamsim_core.train.rows import TokenRows, tokenize_rows
 from lamsim_core.train.sft import optimizer_steps
 
@@ -23,14 +24,9 @@ _TOKENS_PER_SECOND = {
 }
 """Tokens trained per second with the default model, padding left out, by device and precision."""
 
-_MEASURED_BYTES = 269e6
-"""Size in bf16 of the model these rates were measured with; the time grows with the size."""
+_RECOMPUTED_SPEED = 0.75
 _START_SECONDS = 25.0
 """Loading the libraries and the model."""
-_BASE_MB = 1500.0
-_MB_PER_TOKEN = 1.0
-"""Activations of the default model per token of a batch, measured (4.6 GB in all with 4 rows of 600)."""
-_BYTES_PER_WEIGHT = {"nf4": 0.56, "bf16": 2.0, "fp32": 4.0}
 
 
 class Preflight(Record):
@@ -99,11 +95,11 @@ def estimate(tokens: TokenRows, recipe: Recipe, folder: Path) -> Preflight:
     steps = optimizer_steps(len(kept), recipe) if kept else 0
     seen = steps * recipe.batch_size * recipe.gradient_accumulation / len(kept) if kept else 0.0
     times = min(recipe.epochs, seen)
-    scale = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / _MEASURED_BYTES
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    rate = _TOKENS_PER_SECOND[device, recipe.precision] / scale
-    weights = _MEASURED_BYTES / 2e6 * scale * _BYTES_PER_WEIGHT[recipe.precision]
-    batch = recipe.batch_size * max(lengths, default=0)
+    rate = _TOKENS_PER_SECOND[device, recipe.precision] / size_ratio(folder)
+    recompute = must_recompute(kept, recipe, folder)
+    if recompute:
+        rate *= _RECOMPUTED_SPEED
     return Preflight(
         rows=len(kept) + tokens.too_long + tokens.untrained,
         kept=len(kept),
@@ -113,6 +109,6 @@ def estimate(tokens: TokenRows, recipe: Recipe, folder: Path) -> Preflight:
         trained_tokens=round(sum(row.trained for row in kept) * times),
         longest=max(lengths, default=0),
         steps=steps,
-        minutes=round((_START_SECONDS + sum(lengths) * times / rate) / 60, 2) if kept else 0.0,
-        memory_mb=round(_BASE_MB + weights + batch * _MB_PER_TOKEN * scale),
+        minutes=(_START_SECONDS + sum(lengths) * times / rate) / 60 if kept else 0.0,
+        memory_mb=round(peak_mb(kept, recipe, folder, recompute=recompute)),
     )

@@ -10,13 +10,13 @@ from lamsim_core.errors import StoppedError, TrainingError
 from lamsim_core.models.loading import quiet, read_base, read_quantised, use_own_cores
 from lamsim_core.records import Recipe
 from lamsim_core.train.callbacks import Report, last_checkpoint, make_callback
+from lamsim_core.train.memory import must_recompute
 from lamsim_core.train.rows import TokenRow
 
 CHECKPOINTS = "checkpoints"
 """Folder of the checkpoints within a training's own folder."""
 
 _POOL_BATCHES = 50
-_LARGE_BYTES = 2**30
 
 
 class Trained(NamedTuple):
@@ -112,7 +112,13 @@ def train(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     trainer = SFTTrainer(
         model=_base_model(base, recipe, device),
-        args=_arguments(recipe, checkpoints, optimizer_steps(len(rows), recipe), base, device),
+        args=_arguments(
+            recipe,
+            checkpoints,
+            steps=optimizer_steps(len(rows), recipe),
+            recompute=must_recompute(rows, recipe, base),
+            device=device,
+        ),
         train_dataset=dataset,
         processing_class=tokenizer,
         callbacks=[callback],
@@ -125,6 +131,8 @@ def train(
         ),
     )
     trainer.remove_callback(PrinterCallback)
+    if should_stop():
+        raise StoppedError("Training was stopped before its next step. Resume it to go on.")
     with _only_trained_tokens_scored():
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     done, planned = trainer.state.global_step, trainer.state.max_steps
@@ -143,10 +151,9 @@ def _base_model(base: Path, recipe: Recipe, device: str) -> Any:
     return read_base(base, torch.float32 if recipe.precision == "fp32" else torch.bfloat16)
 
 
-def _arguments(recipe: Recipe, folder: Path, steps: int, base: Path, device: str) -> Any:
+def _arguments(recipe: Recipe, folder: Path, *, steps: int, recompute: bool, device: str) -> Any:
     from trl import SFTConfig
 
-    large = sum(path.stat().st_size for path in base.glob("*.safetensors")) > _LARGE_BYTES
     return SFTConfig(
         output_dir=str(folder),
         per_device_train_batch_size=recipe.batch_size,
@@ -164,8 +171,7 @@ def _arguments(recipe: Recipe, folder: Path, steps: int, base: Path, device: str
         dataset_kwargs={"skip_prepare_dataset": True},
         bf16=recipe.precision != "fp32",
         use_cpu=device == "cpu",
-        # Computing activations again costs a fifth of the time and is only needed where they would not fit.
-        gradient_checkpointing=large,
+        gradient_checkpointing=recompute,
         logging_steps=1,
         logging_nan_inf_filter=False,
         save_strategy="steps",

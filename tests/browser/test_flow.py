@@ -46,7 +46,7 @@ def test_the_whole_way(home: Settings, address: str) -> None:
         gold = next(row for row in rows if row.policy == "gold")
         assert gold.passed is True and gold.decision == "accept"
         by_model = next(row for row in rows if row.policy == "smollm2-135m")
-        assert by_model.completion_tokens > 0
+        assert (by_model.completion_tokens or 0) > 0
 
         page.goto(f"{address}/Datasets")
         wait_until_drawn(page)

@@ -78,7 +78,8 @@ def test_bad_endings(replies: list[str], ended: str, gate: str) -> None:
 
 def test_collateral_damage_fails_what_is_otherwise_right() -> None:
     gold = [e.step.reply or "" for e in run_attempt(MOVE, GoldPolicy(), run="r") if isinstance(e, Acted)]
-    extra = '<tool_call>{"name": "create_event", "arguments": {"title": "x", "start": "2030-01-01 10:00", "minutes": 30}}</tool_call>'
+    arguments = '{"title": "x", "start": "2030-01-01 10:00", "minutes": 30}'
+    extra = f'<tool_call>{{"name": "create_event", "arguments": {arguments}}}</tool_call>'
     task = MOVE.model_copy(update={"tools": (*MOVE.tools, _schema("create_event"))})
     trajectory = attempt(task, [extra, *gold])
     assert trajectory.passed is False

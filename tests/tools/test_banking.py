@@ -47,7 +47,7 @@ PAYMENTS = [
 
 @pytest.fixture
 def bank() -> Environment:
-    world = World(datetime(2026, 5, 4, 9, 0))  # noqa: DTZ001 - a world's local time
+    world = World(datetime(2026, 5, 4, 9, 0))
     rows: dict[str, list[dict[str, Any]]] = {
         "accounts": ACCOUNTS,
         "payees": [{"id": "pay_1", "name": "Ana Popescu"}, {"id": "pay_2", "name": "Émile Laurent"}],

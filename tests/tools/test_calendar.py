@@ -16,7 +16,7 @@ from lamsim_core.tools.calendar import free_slot
 
 @pytest.fixture
 def calendar() -> Environment:
-    world = World(datetime(2026, 5, 4, 7, 0))  # noqa: DTZ001 - a world's local time
+    world = World(datetime(2026, 5, 4, 7, 0))
     rows: dict[str, list[dict[str, Any]]] = {
         "events": [
             event("evt_1", "Piano lesson", "2026-05-05 10:00", 60),

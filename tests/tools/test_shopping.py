@@ -17,7 +17,7 @@ TODAY = "2026-05-04"
 
 @pytest.fixture
 def shop() -> Environment:
-    world = World(datetime(2026, 5, 4, 10, 0))  # noqa: DTZ001 - a world's local time
+    world = World(datetime(2026, 5, 4, 10, 0))
     rows: dict[str, list[dict[str, Any]]] = {
         "products": [
             {"id": "prd_1", "name": "Tulipán kettle", "kind": "kettle", "price": 20.0, "stock": 5, "min_quantity": 1},
@@ -260,7 +260,7 @@ def test_seeds_give_different_worlds() -> None:
 def test_a_kind_finds_only_products_of_its_kind() -> None:
     content = get_category("shopping").content
     kinds = list(content["kinds"])
-    world = World(datetime(2026, 5, 4, 10, 0))  # noqa: DTZ001 - a world's local time
+    world = World(datetime(2026, 5, 4, 10, 0))
     world.add_table("products")
     for number, (kind, brand) in enumerate((kind, brand) for kind in kinds for brand in content["brands"]):
         row = {

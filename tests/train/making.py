@@ -1,0 +1,63 @@
+"""Datasets to train on, frozen by hand from attempts of the reference solution."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lamsim_core.canonical import canonical_json, new_id
+from lamsim_core.curate.folder import RECORD, ROWS, rows_digest
+from lamsim_core.records import Dataset, Recipe, Selection, Trajectory
+from lamsim_core.settings import Settings
+from lamsim_core.tasks import plan_tasks
+from lamsim_core.train.rows import to_row
+from tests.curate.attempts import attempt
+
+QUICK = Recipe(
+    epochs=2,
+    learning_rate=1e-2,
+    batch_size=2,
+    gradient_accumulation=1,
+    lora_rank=4,
+    lora_alpha=8,
+    precision="fp32",
+    max_length=4096,
+    save_steps=2,
+)
+"""A recipe the tiny model finishes in a second: four rows twice are four steps."""
+
+
+def gold(count: int) -> list[Trajectory]:
+    """Attempts of the reference solution at different tasks."""
+    return [attempt(task) for task in plan_tasks("train", count)]
+
+
+def freeze_rows(settings: Settings, rows: Sequence[dict[str, Any]]) -> Dataset:
+    """Write rows as a frozen dataset, without a store."""
+    lines = "".join(canonical_json(row) + "\n" for row in rows).encode()
+    digest = rows_digest()
+    digest.update(lines)
+    dataset = Dataset(
+        id=new_id("ds"),
+        name="test",
+        created="2026-01-01T00:00:00+00:00",
+        selection=Selection(),
+        members=tuple(row["trajectory"] for row in rows),
+        rows=len(rows),
+        counts={"category": {"calendar": len(rows)}},
+        hash=digest.hexdigest(),
+    )
+    folder: Path = settings.datasets / dataset.id
+    folder.mkdir(parents=True)
+    (folder / ROWS).write_bytes(lines)
+    (folder / RECORD).write_text(canonical_json(dataset.model_dump(mode="json")), encoding="utf-8")
+    return dataset
+
+
+def gold_dataset(settings: Settings, count: int = 4) -> Dataset:
+    """A frozen dataset of so many attempts."""
+    return freeze_rows(settings, [to_row(trajectory) for trajectory in gold(count)])
+
+
+def train_params(dataset: Dataset, name: str = "mine", recipe: Recipe = QUICK) -> dict[str, Any]:
+    """Parameters of a training job."""
+    return {"dataset": dataset.id, "model": "tiny", "name": name, "recipe": recipe.model_dump(mode="json")}
