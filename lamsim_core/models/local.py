@@ -169,10 +169,10 @@ class LocalBackend:
                 if should_stop():
                     return None
                 ids = torch.tensor([portion], device=self._model.device)
+                # Places, not a number: a number makes a slice, for which torch copies the output head's whole weight.
+                wanted = torch.arange(max(0, len(portion) - rows), len(portion), device=self._model.device)
                 with torch.inference_mode():
-                    output = self._model(
-                        ids, past_key_values=self._cache, use_cache=True, logits_to_keep=min(rows, len(portion))
-                    )
+                    output = self._model(ids, past_key_values=self._cache, use_cache=True, logits_to_keep=wanted)
                 self._held = self._held + portion
                 logits = output.logits[0].float().cpu()
         except RuntimeError as error:
