@@ -82,7 +82,7 @@ def test_the_whole_way(home: Settings, address: str) -> None:
 
         page.goto(f"{address}/Trajectories?id={gold.id}")
         wait_until_drawn(page)
-        expect(page.get_by_role("heading", name=gold.instruction)).to_be_visible()
+        expect(page.get_by_text(gold.instruction).first).to_be_visible()
         expect(page.get_by_text("Accepted", exact=False).first).to_be_visible()
         page.goto(f"{address}/Trajectories?id=trj_no_such_thing")
         wait_until_drawn(page)

@@ -32,6 +32,6 @@ def test_two_steps_change_what_it_says(tmp_path: Path) -> None:
         last = list(backend.stream(asked, (), Sampling(max_new_tokens=12), 0, lambda: False))[-1]
         assert isinstance(last, Completion)
         replies.append(last.text)
-        assert backend.info.quantisation == "nf4"
+        assert backend.info.quantisation == "nf4+lora"
         backend.close()
     assert replies[0] != replies[1]
