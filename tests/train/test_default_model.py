@@ -26,12 +26,12 @@ def test_two_steps_change_what_it_says(tmp_path: Path) -> None:
     result = run_inline(settings, "train", params)
     assert result["metrics"]["steps"] == 2
     replies = []
-    for name in (DEFAULT_MODEL, "taught"):
+    for name, held in ((DEFAULT_MODEL, "nf4"), ("taught", "nf4+lora")):
         backend = open_backend(settings, name)
         asked = [Message(role="system", content="Act."), Message(role="user", content="Name three fruits.")]
         last = list(backend.stream(asked, (), Sampling(max_new_tokens=12), 0, lambda: False))[-1]
         assert isinstance(last, Completion)
         replies.append(last.text)
-        assert backend.info.quantisation == "nf4+lora"
+        assert backend.info.quantisation == held
         backend.close()
     assert replies[0] != replies[1]
