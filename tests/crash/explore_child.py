@@ -13,21 +13,21 @@ from lamsim_core.tasks import plan_tasks
 
 def main() -> None:
     """Go on with the run named on the command line until everything planned is stored."""
-    run, count = sys.argv[1], int(sys.argv[2])
+    run = sys.argv[1]
     store = Store(get_settings())
-    tasks = plan_tasks("train", count)
+    tasks = plan_tasks("train", 26)
     done = {(t.task.key, t.attempt) for t in store.read_run(run)}
 
     def keep(trajectory: Trajectory) -> None:
         store.add(trajectory)
-        os.write(1, f"{trajectory.task.key}\n".encode())
+        os.write(1, f"{trajectory.task.key}:{trajectory.attempt}\n".encode())
 
     os.write(1, b"ready\n")
     explore(
         tasks,
         GoldPolicy(),
         run=run,
-        attempts=1,
+        attempts=1000,
         max_steps=8,
         done=done,
         on_trajectory=keep,
