@@ -10,7 +10,7 @@ from lamsim_core.records import Record, Selection, Task
 from lamsim_core.store import Index
 from lamsim_core.store.filters import TrajectoryFilter
 from lamsim_core.store.queries import TrajectoryRow, find_trajectories, get_trajectory
-from lamsim_core.tasks.splits import held_out_tool, split_rules
+from lamsim_core.tools.held_out import held_out_tool, split_rules
 
 HELD_OUT = "held-out split"
 NOT_SCORED = "not scored"

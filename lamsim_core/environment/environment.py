@@ -25,6 +25,7 @@ class Environment:
         """Start in ``world`` (which is copied, so that ``reset`` can return to it) with ``tools`` by offered name."""
         self._origin = world.copy()
         self.tools = dict(tools)
+        self._offered = {spec.origin or name: name for name, spec in self.tools.items()}
         self.reset()
 
     def reset(self) -> None:
@@ -60,7 +61,8 @@ class Environment:
             with self.world.transaction():
                 return Observation(ok=True, content=spec.run(self.world, call.arguments))
         except ToolRefusedError as refusal:
-            return _fault("refused", str(refusal))
+            known = self._offered.get(refusal.see or "")
+            return _fault("refused", f"{refusal} Look it up with {known}." if known else str(refusal))
         except Exception as bug:  # a tool's bug is the tool's fault: the agent is told, the attempt goes on
             return _fault("tool_bug", f"The tool {call.name!r} broke down ({type(bug).__name__}).")
 

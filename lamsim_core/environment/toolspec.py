@@ -1,8 +1,8 @@
 """``@tool``: a typed function with a Google-style docstring becomes a tool; its schema is written nowhere else."""
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
 import docstring_parser
@@ -14,7 +14,15 @@ from lamsim_core.records import ToolSchema
 
 
 class ToolRefusedError(Exception):
-    """A tool says no for a reason of its own world (no such row, not enough money). The message is for the agent."""
+    """A tool says no for a reason of its own world (no such row, not enough money). The message is for the agent.
+
+    ``see`` names the tool that tells what is missing. It is told to the agent under the name it was offered, and only
+    when it was offered; so messages themselves name no tools.
+    """
+
+    def __init__(self, message: str, *, see: str | None = None) -> None:
+        super().__init__(message)
+        self.see = see
 
 
 @dataclass(frozen=True)
@@ -28,16 +36,38 @@ class ToolSpec:
     validator: ArgumentValidator
     integers: frozenset[str]
     """Parameters declared integer: JSON's 3.0 is handed over as 3."""
+    origin: str = ""
+    """The tool's own name, when it is offered under another."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Parameters offered under another name, with their own names."""
 
     @property
     def name(self) -> str:
         """The tool's name."""
         return self.schema.name
 
+    def offered_as(self, schema: ToolSchema, parameters: Mapping[str, str]) -> "ToolSpec":
+        """The same tool under another schema.
+
+        Args:
+            schema: name, description and parameters the agent sees.
+            parameters: the own name of each parameter in ``schema``.
+        """
+        properties: dict[str, Any] = dict(schema.parameters["properties"])  # type: ignore[arg-type]
+        return ToolSpec(
+            schema=schema,
+            mutates=self.mutates,
+            function=self.function,
+            validator=ArgumentValidator(schema.parameters),
+            integers=_integers(properties),
+            origin=self.origin or self.name,
+            parameters=dict(parameters),
+        )
+
     def run(self, world: World, arguments: dict[str, JsonValue]) -> JsonValue:
         """Call the function with valid arguments. Raises ToolRefusedError when the tool says no."""
         given = {
-            name: int(value) if name in self.integers and isinstance(value, float) else value
+            self.parameters.get(name, name): int(value) if name in self.integers and isinstance(value, float) else value
             for name, value in arguments.items()
         }
         return self.function(world, **given)
@@ -65,10 +95,15 @@ def tool(*, mutates: bool) -> Callable[[Callable[..., Any]], ToolSpec]:
             mutates=mutates,
             function=function,
             validator=ArgumentValidator(parameters),
-            integers=frozenset(key for key, schema in properties.items() if schema.get("type") == "integer"),
+            integers=_integers(properties),
+            origin=name,
         )
 
     return decorate
+
+
+def _integers(properties: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(key for key, schema in properties.items() if schema.get("type") == "integer")
 
 
 def _parameters(function: Callable[..., Any], name: str) -> dict[str, Any]:

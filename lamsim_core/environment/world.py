@@ -47,9 +47,18 @@ class World:
         twin._next_id = dict(self._next_id)
         return twin
 
-    def add_table(self, name: str) -> None:
-        """Declare a table, so that it can be read while empty."""
-        self._tables.setdefault(name, {})
+    def add_table(self, *names: str) -> None:
+        """Declare tables, so that they can be read while empty."""
+        for name in names:
+            self._tables.setdefault(name, {})
+
+    def join(self, other: "World") -> None:
+        """Take over the tables of another world. Raises ValueError when both have a table of one name."""
+        both = self._tables.keys() & other._tables.keys()
+        if both:
+            raise ValueError(f"two worlds with a table {sorted(both)[0]!r} cannot be joined")
+        self._tables.update({name: dict(rows) for name, rows in other._tables.items()})
+        self._hash = (self._hash + other._hash) % _HASH_SPACE
 
     @property
     def tables(self) -> tuple[str, ...]:

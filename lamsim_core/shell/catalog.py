@@ -40,8 +40,8 @@ Template = Annotated[list[str] | None, typer.Option("--template", help="Only thi
 
 def tools(category: Category = None) -> Report:
     """List the tools agents can call."""
-    from lamsim_core.tasks.splits import held_out_tool
     from lamsim_core.tools import categories, get_category
+    from lamsim_core.tools.held_out import held_out_tool
 
     names = [get_category(name).name for name in category] if category else list(categories())
     found = [(name, spec) for name in names for spec in get_category(name).tools.values()]
@@ -105,9 +105,9 @@ def verify(
     """Hold every task template to its contracts: gold passes, doing nothing fails, damage is caught, nothing leaks."""
     from lamsim_core.errors import NotFoundError
     from lamsim_core.tasks import verify_template
-    from lamsim_core.tasks.splits import split_rules
     from lamsim_core.tasks.template import parse_templates
     from lamsim_core.tools import categories
+    from lamsim_core.tools.held_out import split_rules
 
     settings = get_settings()
     known = {}

@@ -11,9 +11,10 @@ from lamsim_core.errors import InvalidInputError
 from lamsim_core.feedback.answer import leaks
 from lamsim_core.records import ExpectedAnswer, GoldCall, Task, ToolCall
 from lamsim_core.tasks.expressions import condition, evaluate, plain, world_scope
-from lamsim_core.tasks.splits import held_out_tool, split_of
+from lamsim_core.tasks.splits import split_of
 from lamsim_core.tasks.template import Pick, Template
 from lamsim_core.tools import get_category
+from lamsim_core.tools.held_out import held_out_tool
 
 _DRAWS = 40
 """Drawings of slots tried before a template counts as unsolvable for a seed."""

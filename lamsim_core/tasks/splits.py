@@ -1,51 +1,14 @@
 """Splits by construction: which templates, tools and seeds are for training and which are only for measuring."""
 
 import random
-from functools import lru_cache
-from pathlib import Path
-
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lamsim_core.canonical import derive_seed
 from lamsim_core.errors import InvalidInputError
 from lamsim_core.records import Split, Task
-from lamsim_core.settings import get_settings
 from lamsim_core.tasks.template import Template
+from lamsim_core.tools.held_out import for_training, held_out_tool, split_rules
 
 SPLITS: tuple[Split, ...] = ("train", "unseen_instances", "unseen_tools", "unseen_categories")
-
-
-class SplitRules(BaseModel):
-    """Content of data/splits.yaml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    held_out_tools: frozenset[str]
-    """``category.tool`` names never offered in training."""
-    held_out_categories: frozenset[str]
-    train_seeds: int
-    """Instances with a seed below this are for training."""
-    held_out_seeds: int
-    """The next so many seeds are for measuring."""
-
-
-@lru_cache(maxsize=4)
-def _rules(path: Path) -> SplitRules:
-    try:
-        return SplitRules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise InvalidInputError(f"The split rules in {path} cannot be read: {error}") from error
-
-
-def split_rules() -> SplitRules:
-    """The rules in force."""
-    return _rules(get_settings().data / "splits.yaml")
-
-
-def held_out_tool(category: str, tool: str) -> bool:
-    """Whether a tool may never appear in training."""
-    return f"{category}.{tool}" in split_rules().held_out_tools
 
 
 def split_of(template: Template, seed: int) -> Split:
@@ -55,7 +18,7 @@ def split_of(template: Template, seed: int) -> Split:
         return "unseen_categories"
     if any(held_out_tool(template.category, name) for name in (*template.needed_tools, *template.also_offer)):
         return "unseen_tools"
-    return "train" if seed < rules.train_seeds else "unseen_instances"
+    return "train" if for_training(seed) else "unseen_instances"
 
 
 def seed_range(split: Split) -> range:

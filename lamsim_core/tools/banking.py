@@ -5,44 +5,32 @@ has a limit for each payment.
 """
 
 import random
-import unicodedata
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from lamsim_core.environment import ToolRefusedError, World, tool
-from lamsim_core.environment.world import FrozenRow
+from lamsim_core.environment import (
+    DAY,
+    FrozenRow,
+    Ids,
+    ToolRefusedError,
+    World,
+    folded,
+    require_named,
+    require_row,
+    tool,
+    view,
+)
 
 TITLE = "Banking"
+FAMILY = "money"
 
 Amount = Annotated[float, Field(ge=0.01, le=1_000_000)]
 
-_DAY = "%Y-%m-%d"
-
-
-def _folded(text: str) -> str:
-    """Text as names are compared: case and accents do not matter."""
-    plain = unicodedata.normalize("NFKD", text.casefold()).strip()
-    return "".join(letter for letter in plain if not unicodedata.combining(letter))
-
 
 def _account(world: World, account_id: str) -> FrozenRow:
-    row = world.get("accounts", account_id)
-    if row is None:
-        raise ToolRefusedError(f"There is no account {account_id[:80]}. Look up its id with list_accounts.")
-    return row
-
-
-def _payee(world: World, name: str) -> str:
-    wanted = _folded(name)
-    known = [str(row["name"]) for row in world.rows("payees")]
-    for payee in known:
-        if _folded(payee) == wanted:
-            return payee
-    similar = [payee for payee in known if set(_folded(payee).split()) & set(wanted.split())]
-    hint = f" Saved is: {', '.join(similar)}." if similar else ""
-    raise ToolRefusedError(f"There is no payee named {name[:80]}.{hint}")
+    return require_row(world, "accounts", account_id, "account", see="list_accounts")
 
 
 def _take(world: World, row: FrozenRow, amount: float, payee: str) -> float:
@@ -61,7 +49,7 @@ def _book(world: World, row: FrozenRow, balance: float, amount: float, payee: st
         {
             "id": world.new_id("txn"),
             "account_id": account_id,
-            "date": world.now.strftime(_DAY),
+            "date": world.now.strftime(DAY),
             "payee": payee,
             "amount": amount,
             "direction": direction,
@@ -73,7 +61,7 @@ def _book(world: World, row: FrozenRow, balance: float, amount: float, payee: st
 @tool(mutates=False)
 def list_accounts(world: World) -> list[dict[str, Any]]:
     """List the accounts with their ids and balances."""
-    return [{key: row[key] for key in ("id", "name", "kind", "balance")} for row in world.rows("accounts")]
+    return [view(row, "id", "name", "kind", "balance") for row in world.rows("accounts")]
 
 
 @tool(mutates=False)
@@ -87,13 +75,13 @@ def list_transactions(world: World, account_id: str, payee: str | None = None) -
     _account(world, account_id)
     rows = [row for row in world.rows("transactions") if row["account_id"] == account_id]
     if payee is not None:
-        rows = [row for row in rows if _folded(payee) in _folded(str(row["payee"]))]
+        rows = [row for row in rows if folded(payee) in folded(str(row["payee"]))]
     rows.sort(key=lambda row: str(row["date"]), reverse=True)
-    return [{key: row[key] for key in ("date", "payee", "amount", "direction")} for row in rows]
+    return [view(row, "date", "payee", "amount", "direction") for row in rows]
 
 
 @tool(mutates=True)
-def transfer(world: World, from_account: str, to_account: str, amount: Amount) -> dict[str, Any]:
+def transfer_money(world: World, from_account: str, to_account: str, amount: Amount) -> dict[str, Any]:
     """Move money between two of the user's own accounts.
 
     Args:
@@ -119,7 +107,11 @@ def pay_contact(world: World, account_id: str, payee: str, amount: Amount) -> di
         payee: Name of the payee.
         amount: How much.
     """
-    row, name, amount = _account(world, account_id), _payee(world, payee), round(amount, 2)
+    row, name, amount = (
+        _account(world, account_id),
+        str(require_named(world, "payees", payee, "payee")["name"]),
+        round(amount, 2),
+    )
     if row["kind"] != "current":
         raise ToolRefusedError(f"{row['name']} is a savings account: it cannot pay others, only transfer.")
     limit = row["payment_limit"]
@@ -131,7 +123,7 @@ def pay_contact(world: World, account_id: str, payee: str, amount: Amount) -> di
 @tool(mutates=False)
 def list_cards(world: World) -> list[dict[str, Any]]:
     """List the cards with their ids and whether they are frozen."""
-    return [{key: row[key] for key in ("id", "name", "frozen")} for row in world.rows("cards")]
+    return [view(row, "id", "name", "frozen") for row in world.rows("cards")]
 
 
 @tool(mutates=True)
@@ -141,9 +133,7 @@ def freeze_card(world: World, card_id: str) -> dict[str, Any]:
     Args:
         card_id: The card's id.
     """
-    row = world.get("cards", card_id)
-    if row is None:
-        raise ToolRefusedError(f"There is no card {card_id[:80]}. Look up its id with list_cards.")
+    row = require_row(world, "cards", card_id, "card", see="list_cards")
     if row["frozen"]:
         raise ToolRefusedError(f"The {row['name']} card is already frozen.")
     world.update("cards", card_id, frozen=True)
@@ -153,7 +143,7 @@ def freeze_card(world: World, card_id: str) -> dict[str, Any]:
 @tool(mutates=False)
 def list_standing_orders(world: World) -> list[dict[str, Any]]:
     """List the standing orders: payments made every month."""
-    return [{key: row[key] for key in ("id", "payee", "amount", "day")} for row in world.rows("standing_orders")]
+    return [view(row, "id", "payee", "amount", "day") for row in world.rows("standing_orders")]
 
 
 @tool(mutates=True)
@@ -163,41 +153,36 @@ def cancel_standing_order(world: World, order_id: str) -> dict[str, Any]:
     Args:
         order_id: The standing order's id.
     """
-    row = world.get("standing_orders", order_id)
-    if row is None:
-        raise ToolRefusedError(f"There is no standing order {order_id[:80]}. Look up its id with list_standing_orders.")
+    row = require_row(world, "standing_orders", order_id, "standing order", see="list_standing_orders")
     world.delete("standing_orders", order_id)
     return {"cancelled": row["payee"]}
 
 
-def populate(rng: random.Random, content: dict[str, Any]) -> World:
+def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     """A household's bank: three to five accounts, eight payees, some cards and standing orders, two months of history."""
-    world = World(datetime(2026, rng.randint(1, 12), rng.randint(1, 28), 9, 0))
-    for table in ("accounts", "payees", "cards", "standing_orders", "transactions"):
-        world.add_table(table)
-    numbers = rng.sample(range(1000, 9000), 200)
+    world.add_table("accounts", "payees", "cards", "standing_orders", "transactions")
+    ids = Ids(rng)
     names = [(name, "current") for name in rng.sample(content["current_accounts"], rng.choice([2, 2, 3]))]
     names += [(name, "savings") for name in rng.sample(content["savings_accounts"], rng.choice([1, 2]))]
     rng.shuffle(names)
     for (name, kind), cents in zip(names, _balances(rng, [kind for _, kind in names]), strict=True):
         limit = rng.choice([500, 1000, 2000]) if kind == "current" else 0
         account = {"name": name, "kind": kind, "balance": cents / 100, "payment_limit": limit}
-        world.insert("accounts", {"id": f"acc_{numbers.pop()}", **account})
+        world.insert("accounts", {"id": ids("acc"), **account})
     payees = [*rng.sample(content["people"], 6), *rng.sample(content["companies"], 2)]
     rng.shuffle(payees)
     for name in payees:
-        world.insert("payees", {"id": f"pay_{numbers.pop()}", "name": name})
+        world.insert("payees", {"id": ids("pay"), "name": name})
     current = [str(row["id"]) for row in world.rows("accounts") if row["kind"] == "current"]
     for index, name in enumerate(rng.sample(content["cards"], rng.randint(2, 4))):
         frozen = index > 0 and rng.random() < 0.3
-        card = {"id": f"crd_{numbers.pop()}", "name": name, "account_id": rng.choice(current), "frozen": frozen}
+        card = {"id": ids("crd"), "name": name, "account_id": rng.choice(current), "frozen": frozen}
         world.insert("cards", card)
     others = rng.sample(payees, len(payees))
     for name in others[: rng.randint(3, 4)]:
         order = {"account_id": rng.choice(current), "payee": name, "amount": rng.randint(10, 900)}
-        world.insert("standing_orders", {"id": f"sto_{numbers.pop()}", **order, "day": rng.randint(1, 28)})
-    _fill_history(world, rng, content, others, numbers)
-    return world
+        world.insert("standing_orders", {"id": ids("sto"), **order, "day": rng.randint(1, 28)})
+    _fill_history(world, rng, content, others, ids)
 
 
 def _balances(rng: random.Random, kinds: list[str]) -> list[int]:
@@ -209,9 +194,7 @@ def _balances(rng: random.Random, kinds: list[str]) -> list[int]:
             return drawn
 
 
-def _fill_history(
-    world: World, rng: random.Random, content: dict[str, Any], payees: list[str], numbers: list[int]
-) -> None:
+def _fill_history(world: World, rng: random.Random, content: dict[str, Any], payees: list[str], ids: Ids) -> None:
     """Two months of payments. Whoever is paid often has one account and no standing order: 'as last time' is clear."""
     merchants = rng.sample(content["merchants"], 6)
     for account in world.rows("accounts"):
@@ -226,9 +209,9 @@ def _fill_history(
         cents = rng.sample(range(450, 7_500), len(paid))
         for (name, direction), ago, spent in zip(paid, days, cents, strict=True):
             amount = spent / 100 if direction == "out" or name == "Interest" else rng.randint(90_000, 350_000) / 100
-            date = (world.now - timedelta(days=ago)).strftime(_DAY)
+            date = (world.now - timedelta(days=ago)).strftime(DAY)
             row = {"account_id": account["id"], "date": date, "payee": name, "amount": amount, "direction": direction}
-            world.insert("transactions", {"id": f"txn_{numbers.pop()}", **row})
+            world.insert("transactions", {"id": ids("txn"), **row})
 
 
 def repeated_payment(world: World, rng: random.Random, saved: bool = False) -> dict[str, Any]:

@@ -9,42 +9,41 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from lamsim_core.environment import ToolRefusedError, World, tool
-from lamsim_core.environment.world import FrozenRow
+from lamsim_core.environment import (
+    MOMENT,
+    Day,
+    FrozenRow,
+    Ids,
+    Moment,
+    ToolRefusedError,
+    World,
+    parse_moment,
+    require_named,
+    require_row,
+    tool,
+)
 
 TITLE = "Calendar"
+FAMILY = "office"
 
-Moment = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}$")]
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 Minutes = Annotated[int, Field(ge=5, le=480)]
 
-_FORMAT = "%Y-%m-%d %H:%M"
 _OPENS, _CLOSES = 8, 20
 
 
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.strptime(text, _FORMAT)
-    except ValueError:
-        raise ToolRefusedError(f"{text} is not a real date and time.") from None
-
-
 def _event(world: World, event_id: str) -> FrozenRow:
-    row = world.get("events", event_id)
-    if row is None:
-        raise ToolRefusedError(f"There is no event {event_id}. Look up its id with find_events.")
-    return row
+    return require_row(world, "events", event_id, "event", see="find_events")
 
 
 def _overlaps(row: FrozenRow, start: datetime, minutes: int) -> bool:
-    begins = _moment(str(row["start"]))
+    begins = parse_moment(str(row["start"]))
     return begins < start + timedelta(minutes=minutes) and start < begins + timedelta(minutes=row["minutes"])
 
 
 def _refuse_conflict(world: World, start: str, minutes: int, but: str = "") -> None:
-    moment = _moment(start)
+    moment = parse_moment(start)
     if moment < world.now:
-        raise ToolRefusedError(f"{start} is in the past; now it is {world.now.strftime(_FORMAT)}.")
+        raise ToolRefusedError(f"{start} is in the past; now it is {world.now.strftime(MOMENT)}.")
     for row in world.rows("events"):
         if row["id"] != but and _overlaps(row, moment, minutes):
             raise ToolRefusedError(
@@ -124,10 +123,7 @@ def invite_guest(world: World, event_id: str, guest: str) -> dict[str, Any]:
         guest: Full name of the contact.
     """
     row = _event(world, event_id)
-    names = {str(person["name"]).casefold(): str(person["name"]) for person in world.rows("contacts")}
-    name = names.get(guest.casefold().strip())
-    if name is None:
-        raise ToolRefusedError(f"There is no contact named {guest[:80]}.")
+    name = str(require_named(world, "calendar_people", guest, "contact")["name"])
     guests: list[str] = list(row["guests"])
     if name in guests:
         raise ToolRefusedError(f"{name} is already invited.")
@@ -154,33 +150,30 @@ def find_free_slot(world: World, day: Day, minutes: Minutes) -> dict[str, Any]:
         day: The day, YYYY-MM-DD.
         minutes: How long the slot must be.
     """
-    moment = _moment(f"{day} {_OPENS:02d}:00")
+    moment = parse_moment(f"{day} {_OPENS:02d}:00")
     end = moment.replace(hour=_CLOSES)
     rows = [row for row in world.rows("events") if str(row["start"]).startswith(day)]
     while moment + timedelta(minutes=minutes) <= end:
         if moment >= world.now and not any(_overlaps(row, moment, minutes) for row in rows):
-            return {"start": moment.strftime(_FORMAT), "minutes": minutes}
+            return {"start": moment.strftime(MOMENT), "minutes": minutes}
         moment += timedelta(minutes=15)
     raise ToolRefusedError(f"There is no free slot of {minutes} minutes on {day}.")
 
 
-def populate(rng: random.Random, content: dict[str, Any]) -> World:
+def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     """A calendar of about fifteen events in the next ten days."""
-    now = datetime(2026, rng.randint(1, 12), rng.randint(1, 28), 7, 0)
-    world = World(now)
-    world.add_table("events")
-    world.add_table("contacts")
-    numbers = rng.sample(range(1000, 9000), 200)
+    world.add_table("events", "calendar_people")
+    ids = Ids(rng)
     for name in rng.sample(content["people"], 8):
-        world.insert("contacts", {"id": f"con_{numbers.pop()}", "name": name})
-    people = [str(row["name"]) for row in world.rows("contacts")]
+        world.insert("calendar_people", {"id": ids("con"), "name": name})
+    people = [str(row["name"]) for row in world.rows("calendar_people")]
     for title in rng.sample(content["titles"], rng.randint(12, 16)):
         minutes = rng.choice([30, 45, 60, 90])
         start = _free(world, rng, minutes)
         world.insert(
             "events",
             {
-                "id": f"evt_{numbers.pop()}",
+                "id": ids("evt"),
                 "title": title,
                 "start": start,
                 "minutes": minutes,
@@ -188,7 +181,6 @@ def populate(rng: random.Random, content: dict[str, Any]) -> World:
                 "guests": sorted(rng.sample(people, rng.choice([0, 0, 1, 2]))),
             },
         )
-    return world
 
 
 def _free(world: World, rng: random.Random, minutes: int) -> str:
@@ -196,7 +188,7 @@ def _free(world: World, rng: random.Random, minutes: int) -> str:
         day = world.now + timedelta(days=rng.randint(0, 9))
         moment = day.replace(hour=rng.randint(_OPENS, _CLOSES - 2), minute=rng.choice([0, 15, 30, 45]))
         if moment > world.now and not any(_overlaps(row, moment, minutes) for row in world.rows("events")):
-            return moment.strftime(_FORMAT)
+            return moment.strftime(MOMENT)
 
 
 def free_slot(world: World, rng: random.Random, minutes: int = 60) -> str:

@@ -4,39 +4,23 @@ Money is in euros and rounded to cents. The cart is one row, so that carts with 
 """
 
 import random
-import unicodedata
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from lamsim_core.environment import ToolRefusedError, World, tool
-from lamsim_core.environment.world import FrozenRow
+from lamsim_core.environment import DAY, FrozenRow, Ids, ToolRefusedError, World, has_words, require_row, tool, view
 
 TITLE = "Shopping"
+FAMILY = "commerce"
 
 Quantity = Annotated[int, Field(ge=1, le=99)]
 
-_DAY = "%Y-%m-%d"
 _CART = "cart"
 
 
-def _words(text: str) -> list[str]:
-    """Words as they are searched: case and accents do not matter."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in plain if not unicodedata.combining(letter)).split()
-
-
-def _matches(query: str, name: str) -> bool:
-    known = _words(name)
-    return all(any(word.startswith((part, part.removesuffix("s"))) for word in known) for part in _words(query))
-
-
 def _product(world: World, product_id: str) -> FrozenRow:
-    row = world.get("products", product_id)
-    if row is None:
-        raise ToolRefusedError(f"There is no product {product_id[:80]}. Look up its id with search_products.")
-    return row
+    return require_row(world, "products", product_id, "product", see="search_products")
 
 
 def _cart(world: World) -> tuple[dict[str, int], FrozenRow | None]:
@@ -71,12 +55,12 @@ def search_products(world: World, query: str) -> list[dict[str, Any]]:
     Args:
         query: Words of the name.
     """
-    if not _words(query):
+    if not query.strip():
         raise ToolRefusedError("Give at least one word of the product's name.")
     return [
         {"id": row["id"], "name": row["name"], "price": row["price"], "in_stock": row["stock"] > 0}
         for row in world.rows("products")
-        if _matches(query, str(row["name"]))
+        if has_words(query, str(row["name"]))
     ]
 
 
@@ -117,7 +101,7 @@ def remove_from_cart(world: World, product_id: str) -> dict[str, Any]:
     """
     row, (lines, _) = _product(world, product_id), _cart(world)
     if product_id not in lines:
-        raise ToolRefusedError(f"{row['name']} is not in the cart. See view_cart.")
+        raise ToolRefusedError(f"{row['name']} is not in the cart.", see="view_cart")
     del lines[product_id]
     _set_lines(world, lines)
     return {"removed": row["name"], "total": _total(world)}
@@ -136,7 +120,7 @@ def apply_coupon(world: World, code: str) -> dict[str, Any]:
         raise ToolRefusedError(f"There is no coupon {code[:80]}.")
     if row["used"]:
         raise ToolRefusedError(f"The coupon {row['code']} has already been used.")
-    if str(row["last_day"]) < world.now.strftime(_DAY):
+    if str(row["last_day"]) < world.now.strftime(DAY):
         raise ToolRefusedError(f"The coupon {row['code']} expired on {row['last_day']}.")
     if applied is not None and applied["id"] == row["id"]:
         raise ToolRefusedError(f"The coupon {row['code']} is already applied.")
@@ -147,7 +131,7 @@ def apply_coupon(world: World, code: str) -> dict[str, Any]:
 
 
 @tool(mutates=True)
-def checkout(world: World) -> dict[str, Any]:
+def place_order(world: World) -> dict[str, Any]:
     """Order everything in the cart and empty it."""
     lines, coupon = _cart(world)
     if not lines:
@@ -163,7 +147,7 @@ def checkout(world: World) -> dict[str, Any]:
     if coupon is not None and total < _subtotal(world, lines):
         world.update("coupons", str(coupon["id"]), used=True)
     world.update("cart", _CART, lines={}, coupon=None)
-    order = {"day": world.now.strftime(_DAY), "lines": ordered, "total": total, "status": "processing", "carrier": None}
+    order = {"day": world.now.strftime(DAY), "lines": ordered, "total": total, "status": "processing", "carrier": None}
     row = world.insert("orders", {"id": world.new_id("ord"), **order})
     return {"order_id": row["id"], "total": total}
 
@@ -187,18 +171,14 @@ def track_order(world: World, order_id: str) -> dict[str, Any]:
     Args:
         order_id: The order's id.
     """
-    row = world.get("orders", order_id)
-    if row is None:
-        raise ToolRefusedError(f"There is no order {order_id[:80]}. Look up its id with list_orders.")
-    return {"status": row["status"], "carrier": row["carrier"]}
+    row = require_row(world, "orders", order_id, "order", see="list_orders")
+    return view(row, "status", "carrier")
 
 
-def populate(rng: random.Random, content: dict[str, Any]) -> World:
+def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     """A shop with twenty products of five kinds, a cart with two or three of them, three coupons and some past orders."""
-    world = World(datetime(2026, rng.randint(1, 12), rng.randint(1, 28), 10, 0))
-    for table in ("products", "cart", "coupons", "orders"):
-        world.add_table(table)
-    numbers = rng.sample(range(1000, 9000), 100)
+    world.add_table("products", "cart", "coupons", "orders")
+    ids = Ids(rng)
     kinds = rng.sample(sorted(content["kinds"]), 10)
     offered = [(kind, brand) for kind in kinds[:5] for brand in rng.sample(content["brands"], 4)]
     prices = {kind: rng.sample(range(*content["kinds"][kind]), 4) for kind in kinds[:5]}
@@ -208,11 +188,10 @@ def populate(rng: random.Random, content: dict[str, Any]) -> World:
         stock = rng.randint(4, 30) if plenty or rng.random() < 0.7 else 0
         least = 1 if plenty else rng.choices([1, 2, 3], weights=[8, 1, 1])[0]
         row = {"name": f"{brand} {kind}", "kind": kind, "price": round(price, 2), "stock": stock, "min_quantity": least}
-        world.insert("products", {"id": f"prd_{numbers.pop()}", **row})
+        world.insert("products", {"id": ids("prd"), **row})
     _fill_cart(world, rng)
-    _issue_coupons(world, rng, content, numbers)
-    _fill_orders(world, rng, content, kinds[5:], numbers)
-    return world
+    _issue_coupons(world, rng, content, ids)
+    _fill_orders(world, rng, content, kinds[5:], ids)
 
 
 def _fill_cart(world: World, rng: random.Random) -> None:
@@ -224,20 +203,18 @@ def _fill_cart(world: World, rng: random.Random) -> None:
     world.insert("cart", {"id": _CART, "lines": dict(sorted(lines.items())), "coupon": None})
 
 
-def _issue_coupons(world: World, rng: random.Random, content: dict[str, Any], numbers: list[int]) -> None:
+def _issue_coupons(world: World, rng: random.Random, content: dict[str, Any], ids: Ids) -> None:
     """One coupon the cart can have, one it is too small for, one that expired."""
     reached = _subtotal(world, _cart(world)[0])
     minimums = [rng.randint(1, 10) / 10 * reached // 5 * 5, reached // 10 * 10 + 10 * rng.randint(2, 9), 0]
     for word, minimum, days in zip(rng.sample(content["coupons"], 3), minimums, (30, 30, -20), strict=True):
         percent = rng.choice([5, 10, 15, 20, 25, 30])
-        last = (world.now + timedelta(days=days + rng.randint(-10, 10))).strftime(_DAY)
+        last = (world.now + timedelta(days=days + rng.randint(-10, 10))).strftime(DAY)
         row = {"percent": percent, "minimum": int(minimum), "last_day": last, "used": False}
-        world.insert("coupons", {"id": f"cpn_{numbers.pop()}", "code": f"{word}{percent}", **row})
+        world.insert("coupons", {"id": ids("cpn"), "code": f"{word}{percent}", **row})
 
 
-def _fill_orders(
-    world: World, rng: random.Random, content: dict[str, Any], kinds: list[str], numbers: list[int]
-) -> None:
+def _fill_orders(world: World, rng: random.Random, content: dict[str, Any], kinds: list[str], ids: Ids) -> None:
     """Three to five orders of different days. Every kind was ordered once, so that 'the kettle I ordered' is clear."""
     count = rng.randint(3, 5)
     for ago in sorted(rng.sample(range(2, 60), count), reverse=True):
@@ -245,13 +222,13 @@ def _fill_orders(
         quantity = rng.randint(1, 2)
         price = rng.randrange(*content["kinds"][kind]) + rng.choice([0.0, 0.5, 0.9])
         order = {
-            "day": (world.now - timedelta(days=ago)).strftime(_DAY),
+            "day": (world.now - timedelta(days=ago)).strftime(DAY),
             "lines": [{"product": f"{rng.choice(content['brands'])} {kind}", "quantity": quantity}],
             "total": round(price * quantity, 2),
             "status": "delivered" if ago > 14 else rng.choice(["shipped", "out for delivery", "delivered"]),
             "carrier": rng.choice(content["carriers"]),
         }
-        world.insert("orders", {"id": f"ord_{numbers.pop()}", **order})
+        world.insert("orders", {"id": ids("ord"), **order})
 
 
 def cart_line(world: World, rng: random.Random) -> dict[str, Any]:
@@ -262,7 +239,7 @@ def cart_line(world: World, rng: random.Random) -> dict[str, Any]:
 
 def usable_coupon(world: World, rng: random.Random) -> str:
     """The code of a coupon that the cart can have today, for task templates."""
-    subtotal, today = _subtotal(world, _cart(world)[0]), world.now.strftime(_DAY)
+    subtotal, today = _subtotal(world, _cart(world)[0]), world.now.strftime(DAY)
     usable = [row for row in world.rows("coupons") if str(row["last_day"]) >= today and not row["used"]]
     return str(rng.choice([row for row in usable if row["minimum"] <= subtotal])["code"])
 

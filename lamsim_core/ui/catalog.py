@@ -10,8 +10,8 @@ from lamsim_core.errors import NotFoundError
 from lamsim_core.feedback import action_checks, final_checks
 from lamsim_core.models.registry import ModelEntry, list_models
 from lamsim_core.tasks import load_templates
-from lamsim_core.tasks.splits import held_out_tool
 from lamsim_core.tools import Category, categories
+from lamsim_core.tools.held_out import held_out_tool
 from lamsim_core.ui.draw import chip, clean, failure, label, untrusted_json
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.tables import BADGE_BLUE, BADGE_GREEN, BADGE_GREY, BADGE_ORANGE, badge_column, button_column

@@ -4,8 +4,9 @@ import streamlit as st
 
 from lamsim_core.records import Task
 from lamsim_core.tasks import Template, TemplateReport, instantiate, load_templates, split_of, verify_template
-from lamsim_core.tasks.splits import seed_range, split_rules
+from lamsim_core.tasks.splits import seed_range
 from lamsim_core.tools import categories
+from lamsim_core.tools.held_out import split_rules
 from lamsim_core.ui import terms
 from lamsim_core.ui.catalog import fits, opened, search, show_task
 from lamsim_core.ui.draw import chip, clean, guard, label, untrusted, untrusted_json, untrusted_prose

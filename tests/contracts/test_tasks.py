@@ -10,8 +10,9 @@ from lamsim_core.agent.policy import GoldPolicy, NoopPolicy, RandomPolicy
 from lamsim_core.explore.episode import Ended, run_attempt
 from lamsim_core.records import Trajectory
 from lamsim_core.tasks import SPLITS, Template, instantiate, load_templates, plan_tasks, templates_of, verify_template
-from lamsim_core.tasks.splits import held_out_tool, seed_range, split_of
+from lamsim_core.tasks.splits import seed_range, split_of
 from lamsim_core.tools import categories
+from lamsim_core.tools.held_out import held_out_tool
 
 TEMPLATES = list(load_templates().values())
 

@@ -9,7 +9,7 @@ from lamsim_core.curate import select as module
 from lamsim_core.curate.select import held_out, select
 from lamsim_core.records import Mark, Selection, Trajectory
 from lamsim_core.store import Store
-from lamsim_core.tasks.splits import SplitRules
+from lamsim_core.tools.held_out import SplitRules
 from tests.curate.attempts import attempt, clumsy, failing, tasks
 
 EVERYTHING: dict[str, Any] = {

@@ -85,7 +85,7 @@ def test_there_are_eight_tools_with_one_sentence_each() -> None:
     tools = get_category("banking").tools
     assert len(tools) == 8
     assert {name for name, spec in tools.items() if spec.mutates} == {
-        "transfer",
+        "transfer_money",
         "pay_contact",
         "freeze_card",
         "cancel_standing_order",
@@ -111,7 +111,7 @@ def test_reads_show_what_is_needed_and_change_nothing(bank: Environment) -> None
 
 
 def test_transfer_moves_money_and_books_it_on_both_sides(bank: Environment) -> None:
-    assert result(bank, "transfer", from_account="acc_1", to_account="acc_2", amount=100.05) == {
+    assert result(bank, "transfer_money", from_account="acc_1", to_account="acc_2", amount=100.05) == {
         "moved": 100.05,
         "Everyday": 200.05,
         "Nest Egg": 150.1,
@@ -122,9 +122,9 @@ def test_transfer_moves_money_and_books_it_on_both_sides(bank: Environment) -> N
 
 
 def test_an_account_can_be_emptied_but_not_overdrawn(bank: Environment) -> None:
-    result(bank, "transfer", from_account="acc_2", to_account="acc_1", amount=50.05)
+    result(bank, "transfer_money", from_account="acc_2", to_account="acc_1", amount=50.05)
     assert balance(bank, "acc_2") == 0.0
-    assert call(bank, "transfer", from_account="acc_2", to_account="acc_1", amount=0.01).observation.fault == "refused"
+    assert call(bank, "transfer_money", from_account="acc_2", to_account="acc_1", amount=0.01).observation.fault == "refused"
 
 
 def test_pay_contact_pays_whatever_the_spelling_of_the_name(bank: Environment) -> None:
@@ -147,10 +147,10 @@ def test_freeze_and_cancel(bank: Environment) -> None:
     ("tool", "arguments", "reason"),
     [
         ("list_transactions", {"account_id": "Everyday"}, "list_accounts"),
-        ("transfer", {"from_account": "acc_9", "to_account": "acc_1", "amount": 1}, "no account acc_9"),
-        ("transfer", {"from_account": "acc_1", "to_account": "acc_9", "amount": 1}, "no account acc_9"),
-        ("transfer", {"from_account": "acc_1", "to_account": "acc_1", "amount": 1}, "the same"),
-        ("transfer", {"from_account": "acc_2", "to_account": "acc_1", "amount": 50.06}, "holds only 50.05"),
+        ("transfer_money", {"from_account": "acc_9", "to_account": "acc_1", "amount": 1}, "no account acc_9"),
+        ("transfer_money", {"from_account": "acc_1", "to_account": "acc_9", "amount": 1}, "no account acc_9"),
+        ("transfer_money", {"from_account": "acc_1", "to_account": "acc_1", "amount": 1}, "the same"),
+        ("transfer_money", {"from_account": "acc_2", "to_account": "acc_1", "amount": 50.06}, "holds only 50.05"),
         ("pay_contact", {"account_id": "acc_9", "payee": "Ana Popescu", "amount": 1}, "no account acc_9"),
         ("pay_contact", {"account_id": "acc_1", "payee": "Café Kaldi", "amount": 1}, "no payee named Café Kaldi."),
         ("pay_contact", {"account_id": "acc_1", "payee": "Ana", "amount": 1}, "Saved is: Ana Popescu"),

@@ -23,7 +23,7 @@ def calendar() -> Environment:
             event("evt_2", "Book club", "2026-05-05 08:30", 30, guests=["Mei Chen"]),
             event("evt_3", "Haircut", "2026-05-06 09:00", 30),
         ],
-        "contacts": [{"id": "con_1", "name": "Mei Chen"}, {"id": "con_2", "name": "Amara Okafor"}],
+        "calendar_people": [{"id": "con_1", "name": "Mei Chen"}, {"id": "con_2", "name": "Amara Okafor"}],
     }
     for table, content in rows.items():
         world.add_table(table)
@@ -182,7 +182,7 @@ def test_populated_worlds_hold_their_invariants(seed: int) -> None:
     spans.sort()
     assert len(spans) >= 12
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
-    contacts = {row["name"] for row in world.rows("contacts")}
+    contacts = {row["name"] for row in world.rows("calendar_people")}
     guests = [row["guests"] for row in world.rows("events")]
     assert all(
         isinstance(found, list) and found == sorted(map(str, found)) and set(found) <= contacts for found in guests

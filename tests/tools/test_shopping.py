@@ -77,7 +77,7 @@ def test_there_are_eight_tools() -> None:
         "add_to_cart",
         "remove_from_cart",
         "apply_coupon",
-        "checkout",
+        "place_order",
     }
 
 
@@ -143,7 +143,7 @@ def test_a_coupon_replaces_another(shop: Environment) -> None:
 
 def test_checkout_orders_empties_the_cart_and_spends_coupon_and_stock(shop: Environment) -> None:
     result(shop, "apply_coupon", code="MERCI10")
-    answer = result(shop, "checkout")
+    answer = result(shop, "place_order")
     assert answer == {"order_id": answer["order_id"], "total": 27.0}
     assert result(shop, "view_cart") == {"items": [], "coupon": None, "total": 0}
     assert result(shop, "list_orders")[0]["products"] == ["Kaito chess set"]
@@ -157,7 +157,7 @@ def test_a_coupon_that_did_not_count_is_not_spent(shop: Environment) -> None:
     result(shop, "apply_coupon", code="MERCI10")
     result(shop, "remove_from_cart", product_id="prd_4")
     result(shop, "add_to_cart", product_id="prd_1")
-    assert result(shop, "checkout")["total"] == 20.0
+    assert result(shop, "place_order")["total"] == 20.0
     coupon = shop.world.get("coupons", "cpn_1")
     assert coupon is not None and coupon["used"] is False
 
@@ -190,9 +190,9 @@ def test_refusals_that_depend_on_what_was_done(shop: Environment) -> None:
     result(shop, "apply_coupon", code="MERCI10")
     assert "already applied" in refusal(shop, "apply_coupon", code="MERCI10")
     shop.world.update("products", "prd_4", stock=0)
-    assert "Only 0 of Kaito chess set are left" in refusal(shop, "checkout")
+    assert "Only 0 of Kaito chess set are left" in refusal(shop, "place_order")
     result(shop, "remove_from_cart", product_id="prd_4")
-    assert "The cart is empty" in refusal(shop, "checkout")
+    assert "The cart is empty" in refusal(shop, "place_order")
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 100, 1.5])
@@ -250,7 +250,7 @@ def test_populated_worlds_hold_their_invariants(seed: int) -> None:
     assert ordered_product(world, rng) in str(ordered)
     full = result(environment, "view_cart")["total"]
     assert 0 < result(environment, "apply_coupon", code=usable_coupon(world, rng))["total"] < full
-    result(environment, "checkout")
+    result(environment, "place_order")
 
 
 def test_seeds_give_different_worlds() -> None:
