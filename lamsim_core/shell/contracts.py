@@ -91,7 +91,7 @@ def verify(
                 (
                     "template",
                     "instances",
-                    *(probe.replace("_", " ") for probe in PROBES),
+                    *titles,
                     "random walks passed",
                     "problems",
                 ),
