@@ -33,6 +33,7 @@ HEAVY = {
     "pyarrow": ("store",),
     "streamlit": ("ui",),
     "plotly": ("ui",),
+    "mcp": ("tools",),
 }
 """Who may import what is slow or has one home."""
 

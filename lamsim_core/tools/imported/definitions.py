@@ -17,7 +17,9 @@ def read_tools(tools: Any) -> list[Definition]:
     if not isinstance(tools, list) or not tools:
         raise InvalidInputError(f"Expected a list of tools, got {shown(tools)}. Give one with at least one tool.")
     if len(tools) > MAX_TOOLS:
-        raise InvalidInputError(f"A category has at most {MAX_TOOLS} tools; this list has {len(tools):,}. Leave some out.")
+        raise InvalidInputError(
+            f"A category has at most {MAX_TOOLS} tools; this list has {len(tools):,}. Leave some out."
+        )
     found = [read_tool(each) for each in tools]
     names = [each.name for each in found]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -36,7 +38,9 @@ def read_tool(tool: Any) -> Definition:
         )
     name = check_tool_name(tool["name"])
     where = f"Tool {name!r}"
-    schema = next((tool[word] for word in _PARAMETERS if tool.get(word) is not None), {"type": "object", "properties": {}})
+    schema = next(
+        (tool[word] for word in _PARAMETERS if tool.get(word) is not None), {"type": "object", "properties": {}}
+    )
     answer = next((tool[word] for word in _ANSWER if tool.get(word) is not None), None)
     return Definition(
         name=name,

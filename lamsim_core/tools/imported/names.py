@@ -32,7 +32,9 @@ def check_title(title: str) -> str:
     """The title without outer blanks. Raises InvalidInputError."""
     title = title.strip()
     if not 1 <= len(title) <= MAX_TITLE or not title.isprintable():
-        raise InvalidInputError(f"A title has 1 to {MAX_TITLE} printable characters; got {shown(title)}. Choose another.")
+        raise InvalidInputError(
+            f"A title has 1 to {MAX_TITLE} printable characters; got {shown(title)}. Choose another."
+        )
     return title
 
 
@@ -59,7 +61,9 @@ def shipped_tools() -> frozenset[str]:
     return frozenset(name for category in categories().values() for name in category.tools)
 
 
-def named_tools(category: str, definitions: Iterable[Definition], taken: Iterable[str] = ()) -> tuple[ImportedTool, ...]:
+def named_tools(
+    category: str, definitions: Iterable[Definition], taken: Iterable[str] = ()
+) -> tuple[ImportedTool, ...]:
     """The tools under the names agents call them by: ``<category>_<name>``, unless the name begins so already.
 
     Always prefixed, and not only when a name is taken, so that a name does not depend on what else is there.

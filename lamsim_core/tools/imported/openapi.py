@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lamsim_core.canonical import canonical_json
 from lamsim_core.errors import InvalidInputError
 from lamsim_core.tools.imported.definitions import read_tools
-from lamsim_core.tools.imported.limits import MAX_NAME, SHORT_DESCRIPTION
+from lamsim_core.tools.imported.limits import MAX_NAME, MAX_RESULT_BYTES, MAX_SCHEMA_NODES, SHORT_DESCRIPTION
 from lamsim_core.tools.imported.reading import read_text
 from lamsim_core.tools.imported.records import Definition, Definitions
 from lamsim_core.tools.imported.schemas import read_parameters, read_schema, resolve, shown
@@ -43,13 +44,15 @@ def read_definitions(text: str) -> Definitions:
 
 def _read_openapi(document: dict[str, Any]) -> Definitions:
     version = document.get("openapi")
-    if not isinstance(version, str) or not version.startswith("3."):
+    if not str(version).startswith("3."):
         raise InvalidInputError(f"Expected OpenAPI 3 (openapi: 3.x.y), got {shown(version)}. Convert the file first.")
     found: dict[str, Definition] = {}
     for path, method, operation, shared in _operations(document):
         tool = _Operation(document, path, method, operation, shared).read()
         if tool.name in found:
-            raise InvalidInputError(f"Two operations are named {tool.name!r}; names must differ. Give them an operationId each.")
+            raise InvalidInputError(
+                f"Two operations are named {tool.name!r}; names must differ. Give them an operationId each."
+            )
         found[tool.name] = tool
     info = document.get("info")
     return Definitions("openapi", _short(info.get("title")) if isinstance(info, dict) else "", list(found.values()))
@@ -82,6 +85,7 @@ class _Operation:
         self.given += [_followed(document, each, self.where) for each in _list(operation.get("parameters"), self.where)]
         self.properties: dict[str, Any] = {}
         self.required: list[str] = []
+        self.looked_at = 0
 
     def read(self) -> Definition:
         parameters = {(each.get("in"), each.get("name")): each for each in self.given}
@@ -105,7 +109,9 @@ class _Operation:
     def add(self, name: Any, place: str, schema: Any, required: bool) -> None:
         """Add a parameter; of two with one name the later gets its place in front: ``query_id``, ``body_id``."""
         if not isinstance(name, str):
-            raise InvalidInputError(f"{self.where}: the name of a parameter must be text, got {shown(name)}. Correct it.")
+            raise InvalidInputError(
+                f"{self.where}: the name of a parameter must be text, got {shown(name)}. Correct it."
+            )
         plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.-")[:MAX_NAME]
         plain = plain if not plain or plain[0].isalpha() else f"_{plain}"[:MAX_NAME]
         own = f"{place}_{plain}" if plain in self.properties else plain
@@ -119,7 +125,9 @@ class _Operation:
 
     def add_parameter(self, place: str, parameter: dict[str, Any]) -> None:
         content = parameter.get("content")
-        schema = parameter.get("schema", _media(content).get("schema", {"type": "string"}) if content else {"type": "string"})
+        schema = parameter.get(
+            "schema", _media(content).get("schema", {"type": "string"}) if content else {"type": "string"}
+        )
         told = _short(parameter.get("description"))
         if isinstance(schema, dict) and told and "description" not in schema:
             schema = {**schema, "description": told}
@@ -144,7 +152,12 @@ class _Operation:
         schema = _followed(self.document, schema, self.where)
         kind = schema.get("type")
         properties = schema.get("properties", {})
-        if depth > 5 or {"anyOf", "oneOf"} & schema.keys() or not isinstance(properties, dict):
+        self.looked_at += 1
+        if depth > 5 or self.looked_at > MAX_SCHEMA_NODES:
+            raise InvalidInputError(
+                f"{self.where}: the body is made of too many parts (allOf). Write its properties out."
+            )
+        if {"anyOf", "oneOf"} & schema.keys() or not isinstance(properties, dict):
             return {}, [], False
         found, required = dict(properties), _list(schema.get("required"), self.where)
         is_object = bool(properties) and kind in (None, "object")
@@ -167,11 +180,15 @@ class _Operation:
             if not media:
                 continue
             given = media.get("examples")
-            named = [_followed(self.document, each, where) for each in given.values()] if isinstance(given, dict) else []
-            examples = [media["example"]] if "example" in media else [each["value"] for each in named if "value" in each]
+            named = (
+                [_followed(self.document, each, where) for each in given.values()] if isinstance(given, dict) else []
+            )
+            examples = (
+                [media["example"]] if "example" in media else [each["value"] for each in named if "value" in each]
+            )
             schema = media.get("schema")
             read = None if schema is None else read_schema(schema, self.document, where, cut=True)
-            return read, tuple(examples[:5])
+            return read, tuple(each for each in examples[:5] if len(canonical_json(each)) <= MAX_RESULT_BYTES)
         return None, ()
 
 

@@ -31,7 +31,9 @@ def read_text(text: str) -> JsonValue:
     """
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_TEXT_BYTES:
-        raise InvalidInputError(f"A file of tools has at most {MAX_TEXT_BYTES:,} bytes; this one has {size:,}. Cut it down.")
+        raise InvalidInputError(
+            f"A file of tools has at most {MAX_TEXT_BYTES:,} bytes; this one has {size:,}. Cut it down."
+        )
     value = read_json(text) if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[") else _read_yaml(text)
     check_value(value, "The file")
     return value
@@ -41,7 +43,11 @@ def read_json(text: str) -> JsonValue:
     """The value of a JSON text, without the checks of ``check_value``. Raises InvalidInputError."""
     try:
         value: JsonValue = json.loads(
-            text.lstrip("\ufeff"), object_pairs_hook=_object, parse_constant=_no_number, parse_float=_float, parse_int=_int
+            text.lstrip("\ufeff"),
+            object_pairs_hook=_object,
+            parse_constant=_no_number,
+            parse_float=_float,
+            parse_int=_int,
         )
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
@@ -91,10 +97,14 @@ def _check_text(value: Any, what: str, text: bool) -> None:
     if not isinstance(value, str):
         raise InvalidInputError(f"{what} has a key that is no text: {str(value)[:40]!r}. Write it in quotes.")
     if len(value) > MAX_STRING:
-        raise InvalidInputError(f"{what} holds a text of {len(value):,} characters; at most {MAX_STRING:,} are read. Shorten it.")
+        raise InvalidInputError(
+            f"{what} holds a text of {len(value):,} characters; at most {MAX_STRING:,} are read. Shorten it."
+        )
     found = CONTROL.search(value) if text else None
     if found:
-        raise InvalidInputError(f"{what} holds the control character U+{ord(found[0]):04X}, which is not read. Take it out.")
+        raise InvalidInputError(
+            f"{what} holds the control character U+{ord(found[0]):04X}, which is not read. Take it out."
+        )
 
 
 def _object(pairs: Iterable[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
@@ -144,8 +154,9 @@ def _compose(events: Iterator[yaml.Event]) -> JsonValue:
             raise ValueError(f"it has more than {MAX_DEPTH} levels or {MAX_VALUES:,} values")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise ValueError("anchors and aliases (& and *) are not read; write the value out")
-        if getattr(event, "tag", None) not in (None, "!"):
-            raise ValueError(f"the tag {str(event.tag)[:60]!r} is not read; write plain values")
+        tag = getattr(event, "tag", None)
+        if tag not in (None, "!"):
+            raise ValueError(f"the tag {str(tag)[:60]!r} is not read; write plain values")
         if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             node: list[Any] | dict[str, Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
             _place(node, done, open_nodes, keys)

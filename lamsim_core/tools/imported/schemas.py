@@ -71,7 +71,9 @@ class _Reader:
             )
         for word in sorted(_BASES & schema.keys()):
             if word != "id" or isinstance(schema[word], str):
-                self.refuse(f"{word} ({shown(schema[word])}) changes what references mean, which is not followed. {_OUTSIDE}")
+                self.refuse(
+                    f"{word} ({shown(schema[word])}) changes what references mean, which is not followed. {_OUTSIDE}"
+                )
         if "$ref" in schema:
             return self.follow(schema, depth, active)
         found: dict[str, JsonValue] = {}
@@ -98,7 +100,9 @@ class _Reader:
             self.too_much(f"{word} has {len(value)} entries; at most {MAX_PROPERTIES} are read. Leave some out.")
         for name in value:
             if not 1 <= len(name) <= MAX_PATTERN or not name.isprintable():
-                self.refuse(f"{shown(name)} cannot be a name within {word}: use 1 to {MAX_PATTERN} printable characters.")
+                self.refuse(
+                    f"{shown(name)} cannot be a name within {word}: use 1 to {MAX_PATTERN} printable characters."
+                )
         return {name: self.read(each, depth + 1, active) for name, each in list(value.items())[:MAX_PROPERTIES]}
 
     def plain(self, word: str, value: Any) -> JsonValue:
@@ -109,7 +113,9 @@ class _Reader:
             if not isinstance(value, str):
                 self.refuse(f"a description must be text, got {shown(value)}.")
             if len(value) > MAX_DESCRIPTION:
-                self.too_much(f"a description has {len(value):,} characters; at most {MAX_DESCRIPTION:,} are read. Shorten it.")
+                self.too_much(
+                    f"a description has {len(value):,} characters; at most {MAX_DESCRIPTION:,} are read. Shorten it."
+                )
             return value[:MAX_DESCRIPTION]
         if word == "pattern" and (not isinstance(value, str) or len(value) > MAX_PATTERN):
             self.refuse(f"a pattern must be text of at most {MAX_PATTERN} characters, got {shown(value)}. Shorten it.")
@@ -119,7 +125,9 @@ class _Reader:
     def follow(self, schema: dict[str, Any], depth: int, active: tuple[str, ...]) -> dict[str, JsonValue]:
         pointer, target = resolve(self.document, schema["$ref"], self.where)
         if pointer in active:
-            return self.too_much(f"the reference {pointer} leads back to itself. Circular schemas cannot be written out: cut one.")
+            return self.too_much(
+                f"the reference {pointer} leads back to itself. Circular schemas cannot be written out: cut one."
+            )
         found = self.read(target, depth + 1, (*active, pointer))
         beside = {word: value for word, value in schema.items() if word != "$ref"}
         told = {word: self.plain(word, beside[word]) for word in _TOLD & beside.keys()}
@@ -190,7 +198,9 @@ def read_parameters(schema: Any, document: Any, where: str) -> dict[str, JsonVal
         )
     for word in _NOT_AT_THE_TOP:
         if word in found:
-            raise InvalidInputError(f"{where}: {word} cannot stand at the top of the parameters. List the properties directly.")
+            raise InvalidInputError(
+                f"{where}: {word} cannot stand at the top of the parameters. List the properties directly."
+            )
     properties: Any = found.get("properties", {})
     for name in properties:
         if not PARAMETER.fullmatch(name):
@@ -201,7 +211,9 @@ def read_parameters(schema: Any, document: Any, where: str) -> dict[str, JsonVal
     required: Any = found.get("required", [])
     unknown = [name for name in required if name not in properties]
     if unknown:
-        raise InvalidInputError(f"{where}: {shown(unknown[0])} is required but not among the properties. Describe it there.")
+        raise InvalidInputError(
+            f"{where}: {shown(unknown[0])} is required but not among the properties. Describe it there."
+        )
     return {
         **found,
         "type": "object",
@@ -214,7 +226,9 @@ def read_parameters(schema: Any, document: Any, where: str) -> dict[str, JsonVal
 def resolve(document: Any, reference: Any, where: str) -> tuple[str, Any]:
     """What a reference within a document points to, and the reference in its plainest form. Raises InvalidInputError."""
     if not isinstance(reference, str) or len(reference) > MAX_REFERENCE:
-        raise InvalidInputError(f"{where}: $ref must be text of at most {MAX_REFERENCE} characters, got {shown(reference)}.")
+        raise InvalidInputError(
+            f"{where}: $ref must be text of at most {MAX_REFERENCE} characters, got {shown(reference)}."
+        )
     if reference != "#" and not reference.startswith("#/"):
         raise InvalidInputError(f"{where}: the reference {shown(reference)} leaves the document. {_OUTSIDE}")
     parts = [unquote(part).replace("~1", "/").replace("~0", "~") for part in reference.split("/")[1:]]
@@ -225,7 +239,9 @@ def resolve(document: Any, reference: Any, where: str) -> tuple[str, Any]:
         elif isinstance(found, list) and part.isascii() and part.isdecimal() and int(part[:6]) < len(found):
             found = found[int(part[:6])]
         else:
-            raise InvalidInputError(f"{where}: the reference {shown(reference)} points to nothing in this document. Add it.")
+            raise InvalidInputError(
+                f"{where}: the reference {shown(reference)} points to nothing in this document. Add it."
+            )
     return "#" + "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts), found
 
 
