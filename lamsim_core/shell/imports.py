@@ -67,7 +67,7 @@ def list_all() -> Report:
 
     stored = list_stored(get_settings()).categories
     found = imported_categories(get_settings())
-    data = [
+    data: list[dict[str, Any]] = [
         {
             "name": record.name,
             "title": record.title,
@@ -83,7 +83,7 @@ def list_all() -> Report:
     rows = [
         (each["name"], each["title"], each["source"], len(each["tools"]), each["recordings"], each["created"])
         for each in data
-    ]  # type: ignore[arg-type]
+    ]
     return Report(
         {"imports": data, "problems": list(found.problems)},
         [

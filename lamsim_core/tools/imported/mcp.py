@@ -1,5 +1,6 @@
 """Tools of an MCP server: listed once, called through a ``Recorder``, and replayed afterwards without the server."""
 
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from typing import Any, Self
@@ -76,7 +77,7 @@ class Recorder:
         except Exception as error:
             from mcp import MCPError
 
-            if isinstance(error, MCPError) and error.code in _REFUSALS:
+            if isinstance(error, MCPError) and error.code == _REFUSED:
                 return Result(ok=False, fault=_sentence(str(error)))
             raise self._failed(f"asked to run {origin[:80]!r}", error) from error
         return to_result(answer)
@@ -93,8 +94,8 @@ class Recorder:
         )
 
 
-_REFUSALS = (-32602, -32000)
-"""Codes of JSON-RPC with which a server refuses a call: its parameters, or an error of its own."""
+_REFUSED = -32602
+"""Code of JSON-RPC for parameters that a server does not take. Others tell of the connection, not of the call."""
 
 
 def to_result(answer: Mapping[str, Any]) -> Result:
@@ -141,12 +142,12 @@ async def _connected(server: Server) -> AsyncIterator[Any]:
     from mcp import Client
 
     client = Client(transport(server), mode="auto", cache=None, read_timeout_seconds=CALL_SECONDS)
-    with anyio.fail_after(CONNECT_SECONDS):
-        await client.__aenter__()
-    try:
-        yield client
-    finally:
-        await client.__aexit__(None, None, None)
+    with anyio.CancelScope(deadline=anyio.current_time() + CONNECT_SECONDS) as waiting:
+        async with client:
+            waiting.deadline = math.inf
+            yield client
+    if waiting.cancelled_caught:
+        raise TimeoutError
 
 
 async def _list(client: Any) -> list[dict[str, Any]]:

@@ -193,7 +193,7 @@ class _Operation:
 
 
 def _name(operation_id: Any, method: str, path: str, where: str) -> str:
-    name = operation_id if isinstance(operation_id, str) and operation_id else f"{method}_{path}"
+    name = operation_id if isinstance(operation_id, str) and operation_id else f"{method}_{path.strip('/')}"
     plain = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
     if not plain or len(plain) > MAX_NAME:
         raise InvalidInputError(

@@ -138,9 +138,9 @@ def _read_yaml(text: str) -> JsonValue:
     except (yaml.YAMLError, ValueError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" (line {where.line + 1})" if where else ""
-        reason = getattr(error, "problem", None) or str(error)
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())[:200]
         raise InvalidInputError(
-            f"Expected JSON or YAML, but this text is neither{line}: {str(reason)[:200]}. Correct it and try again."
+            f"Expected JSON or YAML, but this text is neither{line}: {reason}. Correct it and try again."
         ) from error
 
 

@@ -4,9 +4,10 @@ import sys
 from typing import Any
 
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 
-server = MCPServer("bank")
+server = MCPServer("bank", log_level="CRITICAL")
 balance = {"amount": 100}
 
 
@@ -14,7 +15,7 @@ balance = {"amount": 100}
 def get_rate(currency: str) -> dict[str, Any]:
     """The rate of a currency."""
     if currency == "XXX":
-        raise ValueError("There is no such currency.")
+        raise ToolError("There is no such currency.")
     return {"currency": currency, "rate": 1.25}
 
 
@@ -22,7 +23,7 @@ def get_rate(currency: str) -> dict[str, Any]:
 def spend(amount: int, note: str = "") -> dict[str, Any]:
     """Spend money."""
     if amount > balance["amount"]:
-        raise ValueError("There is not enough money.")
+        raise ToolError("There is not enough money.")
     balance["amount"] -= amount
     return {"left": balance["amount"]}
 
