@@ -5,8 +5,9 @@ from typing import Any
 from lamsim_core.errors import InvalidInputError
 from lamsim_core.tools.imported.limits import MAX_DESCRIPTION, MAX_TOOLS
 from lamsim_core.tools.imported.names import check_tool_name
+from lamsim_core.tools.imported.pointers import shown
 from lamsim_core.tools.imported.records import Definition
-from lamsim_core.tools.imported.schemas import read_parameters, read_schema, shown
+from lamsim_core.tools.imported.schemas import read_parameters, read_schema
 
 _PARAMETERS = ("parameters", "inputSchema", "input_schema")
 _ANSWER = ("outputSchema", "output_schema", "response")

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from lamsim_core.errors import InvalidInputError
 from lamsim_core.records import ToolSchema
 from lamsim_core.tools.imported.limits import MAX_NAME, MAX_TITLE, MAX_TOOLS
+from lamsim_core.tools.imported.pointers import shown
 from lamsim_core.tools.imported.records import Definition, ImportedTool
-from lamsim_core.tools.imported.schemas import shown
 
 CATEGORY = re.compile(r"[a-z][a-z0-9_]{1,30}")
 """Names of imported categories: the only ones that ever become part of a path."""
 TOOL = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """Names of tools."""
-_RESERVED = {"calls", "seed", "category", "held_out", "imported"}
+_RESERVED = {"category", "held_out", "imported"}
 
 
 def check_category_name(name: str) -> str:
@@ -25,6 +25,8 @@ def check_category_name(name: str) -> str:
         )
     if name in _RESERVED or name in shipped_categories():
         raise InvalidInputError(f"The name {name!r} is taken by the product itself. Choose another.")
+    if {f"{name}_calls", f"{name}_seed"} & shipped_tables():
+        raise InvalidInputError(f"The name {name!r} would give its tables names that are taken. Choose another.")
     return name
 
 
@@ -59,6 +61,13 @@ def shipped_tools() -> frozenset[str]:
     from lamsim_core.tools.category import categories
 
     return frozenset(name for category in categories().values() for name in category.tools)
+
+
+def shipped_tables() -> frozenset[str]:
+    """Names of the tables in the worlds the product ships."""
+    from lamsim_core.tools.category import categories
+
+    return frozenset(table for category in categories().values() for table in category.world(0).tables)
 
 
 def named_tools(

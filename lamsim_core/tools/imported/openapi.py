@@ -8,9 +8,10 @@ from lamsim_core.canonical import canonical_json
 from lamsim_core.errors import InvalidInputError
 from lamsim_core.tools.imported.definitions import read_tools
 from lamsim_core.tools.imported.limits import MAX_NAME, MAX_RESULT_BYTES, MAX_SCHEMA_NODES, SHORT_DESCRIPTION
+from lamsim_core.tools.imported.pointers import resolve, shown
 from lamsim_core.tools.imported.reading import read_text
 from lamsim_core.tools.imported.records import Definition, Definitions
-from lamsim_core.tools.imported.schemas import read_parameters, read_schema, resolve, shown
+from lamsim_core.tools.imported.schemas import read_parameters, read_schema
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 READING = {"get", "head"}

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
-from urllib.parse import unquote
 
 import jsonschema_rs
 from pydantic import JsonValue
@@ -20,11 +19,11 @@ from lamsim_core.tools.imported.limits import (
     MAX_ENUM,
     MAX_PATTERN,
     MAX_PROPERTIES,
-    MAX_REFERENCE,
     MAX_SCHEMA_BYTES,
     MAX_SCHEMA_DEPTH,
     MAX_SCHEMA_NODES,
 )
+from lamsim_core.tools.imported.pointers import OUTSIDE, resolve, shown
 from lamsim_core.tools.imported.reading import check_value
 
 PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
@@ -41,7 +40,6 @@ _TOLD = {"description", "default", "examples"}
 _BASES = {"$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "$vocabulary", "id"}
 _MAY_BE_BOOLEAN = {"items", "additionalProperties", "unevaluatedItems", "unevaluatedProperties"}
 _NOT_AT_THE_TOP = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "enum", "const", "propertyNames")
-_OUTSIDE = "References are never fetched: write the schema into this document and refer to it as #/..."
 
 
 @dataclass
@@ -72,7 +70,7 @@ class _Reader:
         for word in sorted(_BASES & schema.keys()):
             if word != "id" or isinstance(schema[word], str):
                 self.refuse(
-                    f"{word} ({shown(schema[word])}) changes what references mean, which is not followed. {_OUTSIDE}"
+                    f"{word} ({shown(schema[word])}) changes what references mean, which is not followed. {OUTSIDE}"
                 )
         if "$ref" in schema:
             return self.follow(schema, depth, active)
@@ -82,7 +80,7 @@ class _Reader:
                 found[word] = self.plain(word, value)
             elif word in _ONE:
                 if isinstance(value, bool) and word in _MAY_BE_BOOLEAN:
-                    found[word] = value
+                    found[word] = {} if value and word == "items" else value
                 else:
                     found[word] = self.read(value, depth + 1, active)
             elif word in _SOME:
@@ -223,28 +221,6 @@ def read_parameters(schema: Any, document: Any, where: str) -> dict[str, JsonVal
     }
 
 
-def resolve(document: Any, reference: Any, where: str) -> tuple[str, Any]:
-    """What a reference within a document points to, and the reference in its plainest form. Raises InvalidInputError."""
-    if not isinstance(reference, str) or len(reference) > MAX_REFERENCE:
-        raise InvalidInputError(
-            f"{where}: $ref must be text of at most {MAX_REFERENCE} characters, got {shown(reference)}."
-        )
-    if reference != "#" and not reference.startswith("#/"):
-        raise InvalidInputError(f"{where}: the reference {shown(reference)} leaves the document. {_OUTSIDE}")
-    parts = [unquote(part).replace("~1", "/").replace("~0", "~") for part in reference.split("/")[1:]]
-    found = document
-    for part in parts:
-        if isinstance(found, dict) and part in found:
-            found = found[part]
-        elif isinstance(found, list) and part.isascii() and part.isdecimal() and int(part[:6]) < len(found):
-            found = found[int(part[:6])]
-        else:
-            raise InvalidInputError(
-                f"{where}: the reference {shown(reference)} points to nothing in this document. Add it."
-            )
-    return "#" + "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts), found
-
-
 def check_schema(schema: Mapping[str, Any], where: str) -> None:
     """Refuse what is not JSON Schema 2020-12, or holds a pattern that cannot be matched in linear time."""
     attempts: tuple[Callable[[], Any], ...] = (
@@ -262,8 +238,3 @@ def check_schema(schema: Mapping[str, Any], where: str) -> None:
                 f"{where}: this is not a schema that can be used (JSON Schema 2020-12, patterns without look-around and "
                 f"back-references): {reason}. Correct it."
             ) from error
-
-
-def shown(value: Any) -> str:
-    """A foreign value in a sentence: short, quoted."""
-    return repr(value if isinstance(value, str) else str(value))[:80]

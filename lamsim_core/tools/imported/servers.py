@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from lamsim_core.errors import InvalidInputError
-from lamsim_core.tools.imported.schemas import shown
+from lamsim_core.tools.imported.pointers import shown
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """The only hosts an MCP server may be on, written exactly so."""

@@ -202,6 +202,23 @@ def test_hostile_descriptions_are_refused_with_a_reason(home: Settings, nobody: 
     assert not list(home.home.rglob("*.json")) and not list(home.home.rglob("*.tmp"))
 
 
+def test_references_that_are_only_data_are_never_followed(home: Settings, nobody: int) -> None:
+    """Values and names may look like references; importing and calling contacts nobody all the same."""
+    from lamsim_core.environment import Environment
+    from lamsim_core.records import ToolCall
+    from lamsim_core.tools.imported import world_of
+
+    url = f"http://127.0.0.1:{nobody}/x"
+    bait = {"$ref": url, "$id": url, "$schema": url, "$dynamicRef": url}
+    nested = {"type": "object", "properties": {"$ref": {"type": "string"}, "$id": {"const": url}, "$schema": {}}}
+    schema = of(a={"enum": [bait, [bait], 1]}, b={"const": bait}, c={"default": bait}, d={"examples": [bait]}, e=nested)
+    category = import_openapi(home, "bait", "Bait", tools({**schema, "$defs": {"x": {"$ref": url}}, "x-more": bait}))
+    environment = Environment(world_of(category, 0), category.tools)
+    for arguments in ({"a": bait, "b": bait, "e": {"$ref": url, "$id": url}}, {"a": url, "b": 1, "e": bait}):
+        environment.step(ToolCall(id="c", name="bait_look_up", arguments=arguments, raw=""))
+    assert imported_categories(home).problems == ()
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -118,3 +118,17 @@ def test_names_of_tools_are_nobody_elses(home: Settings) -> None:
         import_openapi(home, "aa_b", "B", tools(of(), "c"))
     with pytest.raises(InvalidInputError, match="more than 64"):
         import_openapi(home, "long_name", "Long", tools(of(), "x" * 60))
+
+
+def test_reading_an_import_loads_nothing_slow(home: Settings) -> None:
+    import subprocess
+    import sys
+
+    from lamsim_core.settings import REPOSITORY
+
+    code = (
+        "import sys, lamsim_core.tools.imported, lamsim_core.shell.program\n"
+        "print(sorted({'mcp', 'mcp_types', 'anyio', 'httpx2', 'jsonschema', 'starlette'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert found.stdout == "[]\n"
