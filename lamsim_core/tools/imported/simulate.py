@@ -30,21 +30,21 @@ class Answers:
         self._now = now
         self._left = MAX_ANSWER_VALUES
         self._given = {_folded(name): value for name, value in arguments.items()}
-        ids = [value for name, value in arguments.items() if _folded(name).endswith("id")]
-        if len(ids) == 1:
-            self._given.setdefault("id", ids[0])  # asked for /pets/{petId}, answered with the pet of that id
+        ids = [name for name in self._given if name.endswith("id")]
+        self._asked_for = ids[0] if len(ids) == 1 else ""
 
     def answer(self, schema: Mapping[str, Any] | None, examples: tuple[JsonValue, ...]) -> JsonValue:
         """One of the examples, or a value of the schema; without both, that it is done."""
         if examples:
             return self._rng.choice(examples)
-        return {"ok": True} if not schema else self._value(schema, "", 0)
+        return {"ok": True} if not schema else self._value(schema, "", 0, 0)
 
-    def _value(self, schema: Any, name: str, depth: int) -> JsonValue:
+    def _value(self, schema: Any, name: str, depth: int, within: int) -> JsonValue:
+        """A value for the field ``name``, which lies ``depth`` schemas deep ``within`` so many objects."""
         self._left -= 1
         if not isinstance(schema, Mapping):
             return None
-        echoed = self._echoed(schema, name) if depth else None
+        echoed = self._echoed(schema, name) if within == 1 else None
         if echoed is not None:
             return echoed
         given = _given(schema)
@@ -57,14 +57,14 @@ class Answers:
             ]
             if branches:
                 rest = {key: value for key, value in schema.items() if key != word}
-                return self._value({**rest, **self._rng.choice(branches)}, name, depth + 1)
+                return self._value({**rest, **self._rng.choice(branches)}, name, depth + 1, within)
         if schema.get("allOf"):
-            return self._value(_joined(schema), name, depth + 1)
+            return self._value(_joined(schema), name, depth + 1, within)
         kind = _kind(schema)
         if kind == "object":
-            return self._object(schema, depth)
+            return self._object(schema, depth, within + 1)
         if kind == "array":
-            return self._array(schema, name, depth)
+            return self._array(schema, name, depth, within)
         if kind in ("integer", "number"):
             return self._number(schema, whole=kind == "integer")
         if kind == "boolean":
@@ -77,19 +77,22 @@ class Answers:
             return None
         return value if jsonschema_rs.Draft202012Validator(dict(schema), offline=True).is_valid(value) else None
 
-    def _object(self, schema: Mapping[str, Any], depth: int) -> JsonValue:
+    def _object(self, schema: Mapping[str, Any], depth: int, within: int) -> JsonValue:
         required = set(schema.get("required", ()))
+        # Asked for /pets/{petId}, the pet has that id, unless it has a field petId of its own.
+        own = "id" in self._given or any(_folded(name) == self._asked_for for name in schema.get("properties", {}))
+        asked = "id" if own or not self._asked_for else self._asked_for
         found: dict[str, JsonValue] = {}
         for name, each in schema.get("properties", {}).items():
             full = self._left <= 0 or depth >= _DEEPEST
             if not full or (name in required and depth < 2 * _DEEPEST and self._left > -MAX_ANSWER_VALUES):
-                found[name] = self._value(each, name, depth + 1)
+                found[name] = self._value(each, asked if _folded(name) == "id" else name, depth + 1, within)
         extra = schema.get("additionalProperties")
         if not found and isinstance(extra, Mapping) and self._left > 0 and depth < _DEEPEST:
-            found[self._rng.choice(_WORDS)] = self._value(extra, "", depth + 1)
+            found[self._rng.choice(_WORDS)] = self._value(extra, "", depth + 1, within)
         return found
 
-    def _array(self, schema: Mapping[str, Any], name: str, depth: int) -> JsonValue:
+    def _array(self, schema: Mapping[str, Any], name: str, depth: int, within: int) -> JsonValue:
         least, most = _whole(schema, "minItems", 0), _whole(schema, "maxItems", MAX_ANSWER_ITEMS)
         least = min(max(least, 1 if most else 0), MAX_ANSWER_ITEMS)
         number = self._rng.randint(least, max(least, min(most, 3)))
@@ -97,7 +100,7 @@ class Answers:
         for _ in range(number):
             if self._left <= 0 or depth >= _DEEPEST:
                 break
-            each = self._value(schema.get("items", {}), name.removesuffix("s"), depth + 1)
+            each = self._value(schema.get("items", {}), name.removesuffix("s"), depth + 1, within)
             if not (schema.get("uniqueItems") and each in found):
                 found.append(each)
         return found

@@ -259,7 +259,7 @@ def test_titles_that_are_refused(home: Settings) -> None:
 names = st.one_of(st.text(max_size=40), st.from_regex(r"(\.\./|/|[a-z_0-9]|\\|%2e|\x00|\.){1,12}", fullmatch=True))
 
 
-@examples(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=names)
 def test_no_name_escapes_the_folder(home: Settings, name: str) -> None:
     try:
@@ -304,7 +304,7 @@ json_values = st.recursive(
 
 
 @examples(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(value=json_values)
 def test_whatever_is_read_is_imported_or_refused(home: Settings, value: Any) -> None:
@@ -324,7 +324,7 @@ def test_whatever_is_read_is_imported_or_refused(home: Settings, value: Any) -> 
             remove_import(home, "pets")
 
 
-@examples(max_examples=300, deadline=None)
+@examples(max_examples=150, deadline=None)
 @given(text=st.one_of(st.text(max_size=60), st.from_regex(r"([-:?\[\]{}!&*|>'\"%@`#, \na1]){0,40}", fullmatch=True)))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(InvalidInputError):

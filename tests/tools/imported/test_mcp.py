@@ -28,7 +28,7 @@ from lamsim_core.tools.imported import (
     world_of,
 )
 from lamsim_core.tools.imported.mcp import to_result
-from tests.tools.imported.sources import PETS
+from tests.tools.imported.sources import PETS, of
 from tests.tools.imported.test_simulation import elsewhere
 
 MODULE = "tests.tools.imported.server"
@@ -63,6 +63,20 @@ def over_http() -> Iterator[tuple[Server, "subprocess.Popen[bytes]"]]:
     yield Server(url=f"http://127.0.0.1:{port}/mcp"), process
     process.kill()
     process.wait()
+
+
+@pytest.fixture
+def bank(home: Settings) -> None:
+    """The bank, imported without being asked: its tools as the server of these tests describes them."""
+    from lamsim_core.tools.imported.definitions import read_tools
+    from lamsim_core.tools.imported.faces import _add
+
+    listed = [
+        {"name": "get_rate", "inputSchema": of(currency={"type": "string"}), "annotations": {"readOnlyHint": True}},
+        {"name": "spend", "inputSchema": of(amount={"type": "integer"}, note={"type": "string"})},
+        {"name": "flood", "inputSchema": of(size={"type": "integer"})},
+    ]
+    _add(home, "bank", "Bank", "Replays what an MCP server answered.", "mcp", read_tools(listed))
 
 
 def replayed(settings: Settings) -> list[Any]:
@@ -145,8 +159,7 @@ def test_over_http_and_then_without_the_server(
     check_replay(home)
 
 
-def test_what_cannot_be_recorded_is_refused_and_nothing_is_written(home: Settings, pipes: Server) -> None:
-    import_mcp(home, "bank", "Bank", pipes)
+def test_what_cannot_be_recorded_is_refused_and_nothing_is_written(home: Settings, bank: None, pipes: Server) -> None:
     import_openapi(home, "pets", "Pets", PETS)
     before = (home.home / "tools" / "bank.json").read_bytes()
     with pytest.raises(NotFoundError):

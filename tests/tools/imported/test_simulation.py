@@ -60,6 +60,19 @@ def test_changing_leaves_a_row_with_name_and_arguments(pets: Category) -> None:
     assert len(environment.net_changes()) == 2
 
 
+def test_only_what_was_asked_for_comes_back(pets: Category) -> None:
+    thing = {"type": "object", "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}
+    schema = {"type": "object", "properties": {**thing["properties"], "maker": thing, "parts": {"items": thing}}}  # type: ignore[dict-item]
+    now = world_of(pets, 0).now
+    found: Any = Answers(1, now, {"pet_id": 7777, "name": "Rex"}).answer(schema, ())
+    assert (found["id"], found["name"]) == (7777, "Rex")
+    assert found["maker"]["id"] != 7777 and {part["name"] for part in found["parts"]}.isdisjoint({"Rex"})
+    order = {"type": "object", "properties": {"id": {"type": "integer"}, "petId": {"type": "integer"}}}
+    ordered: Any = Answers(1, now, {"petId": 7777}).answer(order, ())
+    assert ordered["petId"] == 7777 != ordered["id"], "the order has an id of its own"
+    assert isinstance(Answers(1, now, {"id": "text"}).answer(order, ())["id"], int), "not of the right type"  # type: ignore[index, call-overload]
+
+
 def test_wrong_arguments_change_nothing(pets: Category) -> None:
     environment = Environment(world_of(pets, 1), pets.tools)
     for wrong in ({}, {"name": ""}, {"name": 1}, {"name": "a", "colour": "red"}, {"name": "a", "price": 0}):
