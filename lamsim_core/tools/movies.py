@@ -200,9 +200,7 @@ def list_movie_watchlist(world: World) -> list[dict[str, Any]]:
 
 
 @tool(mutates=True)
-def update_movie_watchlist(
-    world: World, movie_id: str, action: Literal["add", "remove"] = "add"
-) -> dict[str, Any]:
+def update_movie_watchlist(world: World, movie_id: str, action: Literal["add", "remove"] = "add") -> dict[str, Any]:
     """Put a film on the user's watchlist, or take it off.
 
     Args:
