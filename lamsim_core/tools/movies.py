@@ -319,4 +319,22 @@ def coming_showing(world: World, rng: random.Random, seats: int = 8, other_than:
     return {**view(showing, "id", "price"), "movie": movie["title"], "cinema": cinema["name"], "day": day, "time": time}
 
 
-MAKERS = {"coming_showing": coming_showing}
+def own_booking(world: World, rng: random.Random) -> dict[str, Any]:
+    """A booking that can still be cancelled, for task templates."""
+    rows = [(row, *_parts(world, str(row["showing_id"]))[:2]) for row in world.rows("movie_bookings")]
+    booking, showing, movie = rng.choice([one for one in rows if _starts(one[1]) - world.now >= _NOTICE])
+    return {**view(booking, "id", "seats"), "movie": movie["title"], "starts": showing["starts"]}
+
+
+def busy_day(world: World, rng: random.Random) -> dict[str, Any]:
+    """A cinema and a day on which it shows at least two films, for task templates."""
+    films: dict[tuple[str, str], set[str]] = {}
+    for row in world.rows("showings"):
+        if _starts(row) > world.now:
+            place = _parts(world, str(row["id"]))[2]["name"], str(row["starts"])[:10]
+            films.setdefault(place, set()).add(str(row["movie_id"]))
+    cinema, day = rng.choice(sorted(place for place, shown in films.items() if len(shown) > 1))
+    return {"cinema": cinema, "day": day}
+
+
+MAKERS = {"coming_showing": coming_showing, "own_booking": own_booking, "busy_day": busy_day}

@@ -349,4 +349,20 @@ def coming_match(world: World, rng: random.Random, tickets: int = 0) -> dict[str
     return {**match, "day": str(match["starts"])[:10], "ground": _club(world, str(match["home"]))["ground"]}
 
 
-MAKERS = {"coming_match": coming_match}
+def dear_signing(world: World, rng: random.Random) -> dict[str, Any]:
+    """A player who fits into the fantasy team but costs too much until another is sold, for task templates."""
+    squad, budget = list(_picked(world).values()), world.rows("fantasy_budget")[0]["millions"]
+    places, clubs = Counter(row["position"] for row in squad), Counter(row["team"] for row in squad)
+    choices = [
+        {"name": player["name"], "out": other["name"]}
+        for player in world.rows("sports_players")
+        for other in squad
+        if player not in squad
+        and places[player["position"]] < _PLACES[str(player["position"])]
+        and clubs[player["team"]] < _PER_CLUB
+        and budget < player["price"] <= round(budget + other["price"], 1)
+    ]
+    return rng.choice(choices)
+
+
+MAKERS = {"coming_match": coming_match, "dear_signing": dear_signing}
