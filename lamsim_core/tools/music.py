@@ -28,6 +28,7 @@ _ROWS = 8
 """The most rows a search gives."""
 _PLAYLIST_SONGS = 10
 _PLAYLISTS = 6
+_DOWNLOADS = 8
 _PLAYER = "player"
 """Id of the one row of the table ``music_player``."""
 
@@ -203,7 +204,7 @@ def delete_downloaded_track(world: World, track_id: str) -> dict[str, Any]:
 
 
 def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
-    """Eight artists with two albums each, three or four playlists, and a device that is nearly full."""
+    """Eight artists with two albums each, three or four playlists, and a device nearly full of songs of different sizes."""
     world.add_table("tracks", "playlists", "downloaded_tracks", "music_player")
     ids = Ids(rng)
     artists = rng.sample(content["artists"], 8)
@@ -214,21 +215,20 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
         for title in titles
     ]
     rng.shuffle(songs)
-    lengths, sizes = rng.sample(range(122, 390), len(songs)), [rng.randint(4, 15) for _ in songs]
-    for song, seconds, megabytes in zip(songs, lengths, sizes, strict=True):
-        world.insert("tracks", {"id": ids("trk"), **song, "seconds": seconds, "megabytes": megabytes})
+    for song, seconds in zip(songs, rng.sample(range(122, 390), len(songs)), strict=True):
+        world.insert("tracks", {"id": ids("trk"), **song, "seconds": seconds, "megabytes": rng.randint(4, 15)})
     tracks = [str(row["id"]) for row in world.rows("tracks")]
     for name in rng.sample(content["playlists"], rng.choice([3, 3, 4])):
         world.insert("playlists", {"id": ids("pls"), "name": name, "track_ids": rng.sample(tracks, rng.randint(4, 7))})
-    by_artist = [row for artist in artists[:2] for row in world.rows("tracks") if row["artist"] == artist["name"]]
-    saved = [str(row["id"]) for row in by_artist if rng.random() < 0.7]
-    others = [track_id for track_id in tracks if track_id not in {str(row["id"]) for row in by_artist}]
-    saved += rng.sample(others, 8 - len(saved)) if len(saved) < 8 else []
-    for track_id in rng.sample(saved, 8):
+    favourites = {artist["name"] for artist in artists[:2]}
+    saved = [str(row["id"]) for row in world.rows("tracks") if row["artist"] in favourites and rng.random() < 0.7]
+    saved += [track_id for track_id in rng.sample(tracks, len(tracks)) if track_id not in saved]
+    for track_id, megabytes in zip(saved, rng.sample(range(4, 16), _DOWNLOADS), strict=False):
+        world.update("tracks", track_id, megabytes=megabytes)
         world.insert("downloaded_tracks", {"id": ids("dwn"), "track_id": track_id})
     used = sum(_track(world, str(row["track_id"]))["megabytes"] for row in world.rows("downloaded_tracks"))
     playing = {"playlist_id": rng.choice(world.rows("playlists"))["id"], "shuffle": False, "stop_after_minutes": None}
-    world.insert("music_player", {"id": _PLAYER, **playing, "storage_megabytes": used + rng.randint(2, 7)})
+    world.insert("music_player", {"id": _PLAYER, **playing, "storage_megabytes": used + rng.randint(5, 8)})
 
 
 def downloaded_artist(world: World, rng: random.Random) -> str:

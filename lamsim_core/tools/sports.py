@@ -69,10 +69,13 @@ def get_league_table(world: World, league: str) -> list[dict[str, Any]]:
     Args:
         league: Name of the league.
     """
-    name = require_named(world, "sports_leagues", league, "league")["name"]
+    return _table(world, str(require_named(world, "sports_leagues", league, "league")["name"]))
+
+
+def _table(world: World, league: str) -> list[dict[str, Any]]:
     standing = []
     for club in world.rows("sports_clubs"):
-        if club["league"] == name:
+        if club["league"] == league:
             points = difference = 0
             for own, other in _scores(world, str(club["name"])):
                 points += 3 if own > other else int(own == other)
@@ -280,10 +283,10 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
         world.insert("sports_leagues", {"id": ids("lge"), "name": league})
         names = []
         for club in [clubs.pop() for _ in range(_CLUBS)]:
-            followed = {"followed": rng.random() < 0.25}
-            world.insert("sports_clubs", {"id": ids("clb"), "league": league, **club, **followed})
+            world.insert("sports_clubs", {"id": ids("clb"), "league": league, **club, "followed": False})
             names.append(club["name"])
         _add_matches(world, rng, names, ids)
+        _play(world, rng, league, set(names))
     _add_players(world, rng, rng.sample(content["players"], 6 * _CLUBS), ids)
     _pick_fantasy_team(world, rng, ids)
     coming = [row for row in world.rows("sports_matches") if row["home_goals"] is None and row["tickets_left"] > 9]
@@ -294,11 +297,10 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
 
 
 def _add_matches(world: World, rng: random.Random, names: list[str], ids: Ids) -> None:
-    """Rounds by the circle method; the sixth is the first with home and away exchanged."""
+    """Rounds by the circle method, not yet played; the sixth is the first with home and away exchanged."""
     for number in range(_PLAYED + _COMING):
-        ring = names[1:]
-        turn = number % len(ring)
-        ring = [names[0], *ring[turn:], *ring[:turn]]
+        turn = number % (_CLUBS - 1)
+        ring = [names[0], *names[1 + turn :], *names[1 : 1 + turn]]
         week = (number - _PLAYED) * 7 + (1 if number >= _PLAYED else 0)
         for place in range(_CLUBS // 2):
             home, away = ring[place], ring[-1 - place]
@@ -306,14 +308,33 @@ def _add_matches(world: World, rng: random.Random, names: list[str], ids: Ids) -
                 home, away = away, home
             day = world.now + timedelta(days=week + rng.randint(0, 2))
             starts = day.replace(hour=rng.choice([13, 15, 17, 20]), minute=rng.choice([0, 30]))
-            played = number < _PLAYED
-            goals = {
-                f"{side}_goals": rng.choice([0, 1, 1, 2, 2, 3, 4]) if played else None for side in ("home", "away")
-            }
             prices = {"standing_price": rng.randint(16, 40) / 2, "seated_price": rng.randint(44, 90) / 2}
-            left = 0 if played else rng.choice([0, 1, 2, 40, 180, 350, 900])
-            row = {"id": ids("mat"), "home": home, "away": away, "starts": starts.strftime(MOMENT), **goals}
-            world.insert("sports_matches", {**row, **prices, "tickets_left": left})
+            left = 0 if number < _PLAYED else rng.choice([0, 1, 2, 40, 180, 350, 900])
+            row = {"id": ids("mat"), "home": home, "away": away, "starts": starts.strftime(MOMENT)}
+            goals = {"home_goals": None, "away_goals": None}
+            world.insert("sports_matches", {**row, **goals, **prices, "tickets_left": left})
+
+
+def _play(world: World, rng: random.Random, league: str, names: set[Any]) -> None:
+    """Results after which the first two places are clear; the leader can be seen at home; lesser clubs are followed."""
+    matches = [row for row in world.rows("sports_matches") if row["home"] in names]
+    coming = [row for row in matches if _starts(row) > world.now]
+    while True:
+        for row in matches:
+            if row not in coming:
+                home, away = rng.choices([0, 1, 2, 3, 4], weights=[2, 3, 3, 2, 1], k=2)
+                world.update("sports_matches", str(row["id"]), home_goals=home, away_goals=away)
+        table = _table(world, league)
+        ranks = [(row["points"], row["goal_difference"]) for row in table[:3]]
+        leader = table[0]["team"]
+        at_home = [row for row in coming if row["home"] == leader]
+        if table[0]["points"] > table[1]["points"] and ranks[1] > ranks[2] and at_home:
+            break
+    for row in at_home:
+        world.update("sports_matches", str(row["id"]), tickets_left=rng.choice([40, 180, 350]))
+    for club in world.rows("sports_clubs"):
+        if club["name"] in {row["team"] for row in table[2:]} and rng.random() < 0.4:
+            world.update("sports_clubs", str(club["id"]), followed=True)
 
 
 def _add_players(world: World, rng: random.Random, names: list[str], ids: Ids) -> None:
@@ -321,24 +342,41 @@ def _add_players(world: World, rng: random.Random, names: list[str], ids: Ids) -
     positions = list(get_args(Position))
     prices = {position: rng.sample(range(40, 125), 3 * _CLUBS // 2) for position in positions}
     for index, club in enumerate(world.rows("sports_clubs")):
-        open_goals = sum(own for own, _ in _scores(world, str(club["name"])))
         missing = positions[index % len(positions)]
         for position in [position for position in reversed(positions) if position != missing]:
-            goals = 0 if position == "goalkeeper" else rng.randint(0, open_goals)
-            open_goals -= goals
-            facts = {"team": club["name"], "position": position, "goals": goals, "price": prices[position].pop() / 10}
+            facts = {"team": club["name"], "position": position, "goals": 0, "price": prices[position].pop() / 10}
             world.insert("sports_players", {"id": ids("ply"), "name": names.pop(), **facts})
+    while not all(_has_best_scorer(world, position) for position in positions[1:]):
+        for club in world.rows("sports_clubs"):
+            left = sum(own for own, _ in _scores(world, str(club["name"])))
+            for player in world.rows("sports_players"):
+                if player["team"] == club["name"] and player["position"] != "goalkeeper":
+                    goals = rng.randint(0, left)
+                    left -= goals
+                    world.update("sports_players", str(player["id"]), goals=goals)
+
+
+def _has_best_scorer(world: World, position: str) -> bool:
+    goals = sorted(row["goals"] for row in world.rows("sports_players") if row["position"] == position)
+    return bool(goals[-1] > goals[-2])
 
 
 def _pick_fantasy_team(world: World, rng: random.Random, ids: Ids) -> None:
-    """One player for each position and one more in the field, each of another club, and a little money."""
-    clubs: set[Any] = set()
-    for position in [*get_args(Position), rng.choice(["defender", "midfielder", "forward"])]:
-        rows = [row for row in world.rows("sports_players") if row["position"] == position and row["team"] not in clubs]
-        player = rng.choice(rows)
-        clubs.add(player["team"])
+    """Five players of different clubs and prices, each position taken, and money enough for somebody more."""
+    positions = [*get_args(Position), rng.choice(["defender", "midfielder", "forward"])]
+    players = world.rows("sports_players")
+    squad: list[FrozenRow] = []
+    while len({row["team"] for row in squad}) < len(positions) or _spread(squad) < 3:
+        squad = [rng.choice([row for row in players if row["position"] == position]) for position in positions]
+    for player in squad:
         world.insert("fantasy_picks", {"id": ids("pck"), "player_id": player["id"]})
-    world.insert("fantasy_budget", {"id": _FANTASY, "millions": rng.randint(45, 95) / 10})
+    free = [row["price"] for row in players if positions.count(row["position"]) < _PLACES[str(row["position"])]]
+    world.insert("fantasy_budget", {"id": _FANTASY, "millions": round(min(free) + rng.randint(3, 30) / 10, 1)})
+
+
+def _spread(squad: list[FrozenRow]) -> float:
+    prices = [row["price"] for row in squad]
+    return float(max(prices) - min(prices))
 
 
 def coming_match(world: World, rng: random.Random, tickets: int = 0) -> dict[str, Any]:
@@ -346,11 +384,11 @@ def coming_match(world: World, rng: random.Random, tickets: int = 0) -> dict[str
     bought = {row["match_id"] for row in world.rows("match_tickets")}
     rows = [row for row in world.rows("sports_matches") if _starts(row) > world.now and row["id"] not in bought]
     match = rng.choice([row for row in rows if row["tickets_left"] >= tickets])
-    return {**match, "day": str(match["starts"])[:10], "ground": _club(world, str(match["home"]))["ground"]}
+    return {**match, "day": str(match["starts"])[:10]}
 
 
-def dear_signing(world: World, rng: random.Random) -> dict[str, Any]:
-    """A player who fits into the fantasy team but costs too much until another is sold, for task templates."""
+def signing(world: World, rng: random.Random, affordable: bool) -> dict[str, Any]:
+    """A player the fantasy team has a place for, affordable or only once another is sold, for task templates."""
     squad, budget = list(_picked(world).values()), world.rows("fantasy_budget")[0]["millions"]
     places, clubs = Counter(row["position"] for row in squad), Counter(row["team"] for row in squad)
     choices = [
@@ -360,9 +398,10 @@ def dear_signing(world: World, rng: random.Random) -> dict[str, Any]:
         if player not in squad
         and places[player["position"]] < _PLACES[str(player["position"])]
         and clubs[player["team"]] < _PER_CLUB
-        and budget < player["price"] <= round(budget + other["price"], 1)
+        and (player["price"] <= budget) == affordable
+        and player["price"] <= round(budget + other["price"], 1)
     ]
     return rng.choice(choices)
 
 
-MAKERS = {"coming_match": coming_match, "dear_signing": dear_signing}
+MAKERS = {"coming_match": coming_match, "signing": signing}
