@@ -148,7 +148,7 @@ def book_movie_tickets(
         raise ToolRefusedError(f"{movie['title']} is only for viewers of {movie['age_rating']} and older.")
     left = int(showing["seats_left"])
     if seats > left:
-        raise ToolRefusedError("This showing is sold out." if not left else f"Only {left} seats are left.")
+        raise ToolRefusedError(f"Too few seats are left: {left}." if left else "This showing is sold out.")
     total = round(seats * showing["price"], 2)
     world.update("showings", showing_id, seats_left=left - seats)
     booking = {

@@ -145,7 +145,7 @@ def buy_match_tickets(
     match = _coming(world, match_id)
     left = int(match["tickets_left"])
     if quantity > left:
-        raise ToolRefusedError("The match is sold out." if not left else f"Only {left} tickets are left.")
+        raise ToolRefusedError(f"Too few tickets are left: {left}." if left else "The match is sold out.")
     held = sum(row["quantity"] for row in world.rows("match_tickets") if row["match_id"] == match_id)
     if held + quantity > _TICKETS:
         raise ToolRefusedError(f"At most {_TICKETS} tickets a match, and the user already has {held}.")
@@ -216,9 +216,8 @@ def search_players(
         and (position is None or row["position"] == position)
     ]
     found.sort(key=lambda row: (-row["goals"], str(row["name"])))
-    asked = {"team": club is None, "position": position is None}
-    fields = ["id", "name", *(field for field, open_ in asked.items() if open_), "goals", "price"]
-    return [view(row, *fields) for row in found[:_ROWS]]
+    told = [field for field, asked in {"team": team, "position": position}.items() if asked is None]
+    return [view(row, "id", "name", *told, "goals", "price") for row in found[:_ROWS]]
 
 
 def _picked(world: World) -> dict[str, FrozenRow]:
@@ -293,7 +292,7 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     with_ticket, with_reminder = rng.sample(coming, 2)
     ticket = {"area": "seated", "quantity": 2, "total": round(2 * with_ticket["seated_price"], 2)}
     world.insert("match_tickets", {"id": ids("tkt"), "match_id": with_ticket["id"], **ticket})
-    world.insert("match_reminders", {"id": ids("rem"), "match_id": with_reminder["id"], "minutes_before": 60})
+    world.insert("match_reminders", {"id": ids("rem"), "match_id": with_reminder["id"], "minutes_before": 40})
 
 
 def _add_matches(world: World, rng: random.Random, names: list[str], ids: Ids) -> None:
@@ -346,7 +345,7 @@ def _add_players(world: World, rng: random.Random, names: list[str], ids: Ids) -
         for position in [position for position in reversed(positions) if position != missing]:
             facts = {"team": club["name"], "position": position, "goals": 0, "price": prices[position].pop() / 10}
             world.insert("sports_players", {"id": ids("ply"), "name": names.pop(), **facts})
-    while not all(_has_best_scorer(world, position) for position in positions[1:]):
+    while not all(goals[0] > goals[1] for goals in (_goals(world, position) for position in positions[1:])):
         for club in world.rows("sports_clubs"):
             left = sum(own for own, _ in _scores(world, str(club["name"])))
             for player in world.rows("sports_players"):
@@ -356,9 +355,8 @@ def _add_players(world: World, rng: random.Random, names: list[str], ids: Ids) -
                     world.update("sports_players", str(player["id"]), goals=goals)
 
 
-def _has_best_scorer(world: World, position: str) -> bool:
-    goals = sorted(row["goals"] for row in world.rows("sports_players") if row["position"] == position)
-    return bool(goals[-1] > goals[-2])
+def _goals(world: World, position: str) -> list[int]:
+    return sorted((row["goals"] for row in world.rows("sports_players") if row["position"] == position), reverse=True)
 
 
 def _pick_fantasy_team(world: World, rng: random.Random, ids: Ids) -> None:
@@ -366,7 +364,7 @@ def _pick_fantasy_team(world: World, rng: random.Random, ids: Ids) -> None:
     positions = [*get_args(Position), rng.choice(["defender", "midfielder", "forward"])]
     players = world.rows("sports_players")
     squad: list[FrozenRow] = []
-    while len({row["team"] for row in squad}) < len(positions) or _spread(squad) < 3:
+    while len({row["team"] for row in squad}) < len(positions) or len({int(row["price"]) for row in squad}) < 4:
         squad = [rng.choice([row for row in players if row["position"] == position]) for position in positions]
     for player in squad:
         world.insert("fantasy_picks", {"id": ids("pck"), "player_id": player["id"]})
@@ -374,16 +372,11 @@ def _pick_fantasy_team(world: World, rng: random.Random, ids: Ids) -> None:
     world.insert("fantasy_budget", {"id": _FANTASY, "millions": round(min(free) + rng.randint(3, 30) / 10, 1)})
 
 
-def _spread(squad: list[FrozenRow]) -> float:
-    prices = [row["price"] for row in squad]
-    return float(max(prices) - min(prices))
-
-
 def coming_match(world: World, rng: random.Random, tickets: int = 0) -> dict[str, Any]:
     """A match to come with at least so many tickets left and none bought so far, for task templates."""
     bought = {row["match_id"] for row in world.rows("match_tickets")}
-    rows = [row for row in world.rows("sports_matches") if _starts(row) > world.now and row["id"] not in bought]
-    match = rng.choice([row for row in rows if row["tickets_left"] >= tickets])
+    rows = [row for row in world.rows("sports_matches") if row["id"] not in bought and row["tickets_left"] >= tickets]
+    match = rng.choice([row for row in rows if _starts(row) > world.now])
     return {**match, "day": str(match["starts"])[:10]}
 
 
