@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from lamsim_core.environment import (
-    DAY,
     Day,
     FrozenRow,
     Ids,
@@ -261,14 +260,12 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     """Ten currencies, five memory cells and four series of six to nine measurements."""
     world.add_table("currency_rates", "memory_cells", "measurement_series")
     ids = Ids(rng)
-    euro = {"code": "EUR", "per_euro": 1.0, "fee_percent": rng.choice([0.9, 1.2, 1.5])}
+    euro = {"code": "EUR", "name": "euros", "per_euro": 1.0, "fee_percent": rng.choice([0.9, 1.2, 1.5])}
     world.insert("currency_rates", {"id": ids("cur"), **euro})
     for currency in rng.sample(content["currencies"], 9):
         rate = float(f"{currency['per_euro'] * rng.uniform(0.93, 1.07):.5g}")
-        fee = rng.choice([1.1, 1.4, 1.75, 2.2, 2.5, 3.25])
-        world.insert(
-            "currency_rates", {"id": ids("cur"), "code": currency["code"], "per_euro": rate, "fee_percent": fee}
-        )
+        terms = {"per_euro": rate, "fee_percent": rng.choice([1.1, 1.4, 1.75, 2.2, 2.5, 3.25])}
+        world.insert("currency_rates", {"id": ids("cur"), **view(currency, "code", "name"), **terms})
     cents = rng.sample(range(4_000, 250_000), 5)
     for name, kept in zip(rng.sample(content["cells"], 5), cents, strict=True):
         world.insert("memory_cells", {"id": ids("mem"), "name": name, "value": kept / 100})
