@@ -31,7 +31,6 @@ FAMILY = "leisure"
 
 Guests = Annotated[int, Field(ge=1, le=20)]
 Allergen = Literal["egg", "fish", "gluten", "milk", "nuts", "soy"]
-Price = Literal["low", "medium", "high"]
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _STAY = 2
@@ -42,11 +41,9 @@ def _restaurant(world: World, restaurant_id: str) -> FrozenRow:
 
 
 def _reservation(world: World, reservation_id: str) -> FrozenRow:
-    row = world.get("table_reservations", reservation_id)
-    if row is None or not row["mine"]:
-        raise ToolRefusedError(
-            f"There is no reservation with the id {reservation_id[:80]!r}.", see="list_table_reservations"
-        )
+    row = require_row(world, "table_reservations", reservation_id, "reservation", see="list_table_reservations")
+    if not row["mine"]:
+        raise ToolRefusedError("That is somebody else's reservation.", see="list_table_reservations")
     if str(row["date"]) <= world.now.strftime(DAY):
         raise ToolRefusedError(f"Only the restaurant itself can still change a reservation for {row['date']}.")
     return row
@@ -67,8 +64,8 @@ def _free_table(world: World, row: FrozenRow, date: str, hour: int, guests: int,
     """Seats of the smallest table that is free for two hours and large enough."""
     tables = list(row["tables"])
     for other in world.rows("table_reservations"):
-        at_once = abs(int(str(other["time"])[:2]) - hour) < _STAY
-        if other["id"] != but and other["restaurant_id"] == row["id"] and other["date"] == date and at_once:
+        same_day = other["restaurant_id"] == row["id"] and other["date"] == date
+        if same_day and other["id"] != but and abs(int(str(other["time"])[:2]) - hour) < _STAY:
             tables.remove(other["seats"])
     return min((seats for seats in tables if seats >= guests), default=None)
 
@@ -110,7 +107,7 @@ def search_restaurants(
     name: str | None = None,
     cuisine: str | None = None,
     area: str | None = None,
-    price: Price | None = None,
+    price: Literal["low", "medium", "high"] | None = None,
 ) -> list[dict[str, Any]]:
     """Search restaurants by name, cuisine, area or price.
 
@@ -277,11 +274,9 @@ def order_food_delivery(
         raise ToolRefusedError(f"{row['name']} is closed today.")
     if not span[0] < int(time[:2]) < span[1] or time <= world.now.strftime("%H:%M"):
         raise ToolRefusedError(f"{row['name']} can deliver today from {span[0] + 1:02d}:00 until {span[1]:02d}:00.")
-    value = round(sum(dish["price"] for dish in dishes), 2)
-    if value < row["delivery_minimum"]:
-        raise ToolRefusedError(
-            f"The dishes cost {value:.2f}; {row['name']} delivers from {row['delivery_minimum']:.2f} on."
-        )
+    value, minimum = round(sum(dish["price"] for dish in dishes), 2), row["delivery_minimum"]
+    if value < minimum:
+        raise ToolRefusedError(f"The dishes cost {value:.2f}; {row['name']} delivers from {minimum:.2f} on.")
     total = round(value + row["delivery_fee"], 2)
     order = {"restaurant_id": restaurant_id, "dish_ids": sorted(dish_ids), "area": target, "time": time, "total": total}
     world.insert("food_deliveries", {"id": world.new_id("dlv"), **order})
@@ -314,7 +309,7 @@ def review_restaurant(
 
 
 def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
-    """Ten restaurants of four cuisines with menus, six of them with one busy evening, and what the user reserved."""
+    """Ten restaurants of four cuisines, none twice in an area, six with a busy evening; and the user's reservations."""
     world.add_table("restaurants", "dishes", "table_reservations", "food_deliveries", "restaurant_reviews")
     ids = Ids(rng)
     cuisines = rng.sample(sorted(content["dishes"]), 4)
@@ -322,14 +317,14 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     ratings = rng.sample(range(31, 50), 10)
     for cuisine, count in zip(cuisines, (3, 3, 2, 2), strict=True):
         known = [entry["name"] for entry in content["restaurants"] if entry["cuisine"] == cuisine]
-        for name in rng.sample(known, count):
-            place = {"id": ids("rst"), "name": name, "cuisine": cuisine, "area": rng.choice(areas)}
+        for name, area in zip(rng.sample(known, count), rng.sample(areas, count), strict=True):
+            place = {"id": ids("rst"), "name": name, "cuisine": cuisine, "area": area}
             place |= {"price": rng.choice(["low", "medium", "high"]), "rating": ratings.pop() / 10}
             world.insert("restaurants", {**place, **_terms(rng, areas)})
             _fill_menu(world, rng, ids, place, content["dishes"][cuisine])
     for row in rng.sample(world.rows("restaurants"), 6):
         _fill_evening(world, rng, ids, row)
-    _fill_visits(world, rng, ids, content["comments"])
+    _fill_visits(world, rng, ids)
 
 
 def _terms(rng: random.Random, areas: list[str]) -> dict[str, Any]:
@@ -348,47 +343,40 @@ def _terms(rng: random.Random, areas: list[str]) -> dict[str, Any]:
 def _fill_menu(world: World, rng: random.Random, ids: Ids, row: dict[str, Any], known: list[dict[str, Any]]) -> None:
     """Five dishes, no two for the same price."""
     factor = {"low": 0.8, "medium": 1.0, "high": 1.5}[row["price"]]
-    seen: set[float] = set()
-    for dish in rng.sample(known, 5):
-        price = round(round(dish["price"] * factor * rng.uniform(0.9, 1.1)) + rng.choice([0.0, 0.2, 0.5, 0.9]), 2)
-        while price in seen:
-            price = round(price + 0.6, 2)
-        seen.add(price)
+    cents = rng.sample([0, 20, 40, 50, 90], 5)
+    for dish, more in zip(rng.sample(known, 5), cents, strict=True):
+        price = round(dish["price"] * factor * rng.uniform(0.9, 1.1)) + more / 100
         filled = {"name": dish["name"], "price": price, "allergens": sorted(dish["allergens"])}
         world.insert("dishes", {"id": ids("dsh"), "restaurant_id": row["id"], **filled})
 
 
-def _days(world: World, row: FrozenRow) -> list[str]:
-    """The days of the next week on which a restaurant is open."""
-    days = [world.now + timedelta(days=ahead) for ahead in range(1, 8)]
+def _days(world: World, row: FrozenRow, ahead: range) -> list[str]:
+    """The days, counted from today, on which a restaurant is open."""
+    days = [world.now + timedelta(days=number) for number in ahead]
     return [day.strftime(DAY) for day in days if _hours(row, _WEEKDAYS[day.weekday()])]
 
 
 def _fill_evening(world: World, rng: random.Random, ids: Ids, row: FrozenRow) -> None:
     """Other people take all tables of one evening, or all but the smallest."""
-    date, time = rng.choice(_days(world, row)), f"{rng.choice([18, 19]):02d}:00"
+    date, time = rng.choice(_days(world, row, range(1, 8))), f"{rng.choice([18, 19])}:00"
     for seats in sorted(row["tables"], reverse=True)[: len(row["tables"]) - rng.choice([0, 0, 1])]:
         taken = {"restaurant_id": row["id"], "date": date, "time": time, "guests": rng.randint(seats - 1, seats)}
         world.insert("table_reservations", {"id": ids("rsv"), **taken, "seats": seats, "note": None, "mine": False})
 
 
-def _fill_visits(world: World, rng: random.Random, ids: Ids, comments: list[str]) -> None:
-    """Three reservations to come and three of the past, each at another restaurant; one visit is reviewed."""
+def _fill_visits(world: World, rng: random.Random, ids: Ids) -> None:
+    """Three reservations to come and three of the past, each at another restaurant."""
     busy = {row["restaurant_id"] for row in world.rows("table_reservations")}
     quiet = [row for row in world.rows("restaurants") if row["id"] not in busy]
     others = [row for row in world.rows("restaurants") if row["id"] in busy]
     for place, row in enumerate([*rng.sample(quiet, 3), *rng.sample(others, 3)]):
-        table = rng.choice(row["tables"])
-        if place < 3:
-            date = rng.choice(_days(world, row))
-        else:
-            ago = [world.now - timedelta(days=days) for days in rng.sample(range(3, 60), 20)]
-            date = next(day.strftime(DAY) for day in ago if _hours(row, _WEEKDAYS[day.weekday()]))
-        visit = {"restaurant_id": row["id"], "date": date, "time": f"{rng.choice([18, 19]):02d}:00"}
-        visit |= {"guests": table - rng.choice([0, 0, 1]), "seats": table, "note": None, "mine": True}
-        last = world.insert("table_reservations", {"id": ids("rsv"), **visit})
-    review = {"reservation_id": last["id"], "stars": rng.randint(2, 5), "comment": rng.choice(comments)}
-    world.insert("restaurant_reviews", {"id": ids("rvw"), **review})
+        table, date = (
+            rng.choice(row["tables"]),
+            rng.choice(_days(world, row, range(1, 8) if place < 3 else range(-60, -2))),
+        )
+        visit = {"restaurant_id": row["id"], "date": date, "time": f"{rng.choice([18, 19])}:00"}
+        visit |= {"guests": max(2, table - rng.choice([0, 0, 1])), "seats": table, "note": None, "mine": True}
+        world.insert("table_reservations", {"id": ids("rsv"), **visit})
 
 
 def _outcome(world: World, row: FrozenRow, date: str, time: str, guests: int, but: str = "") -> str:
