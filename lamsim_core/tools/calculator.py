@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from lamsim_core.environment import (
+    DAY,
     Day,
     FrozenRow,
     Ids,
@@ -271,10 +272,29 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
         world.insert("memory_cells", {"id": ids("mem"), "name": name, "value": kept / 100})
     for series in rng.sample(content["series"], 4):
         low, high, steps = series["usual"][0], series["usual"][1], series["decimals"]
-        values = [round(rng.uniform(low, high), steps) for _ in range(rng.randint(6, 9))]
+        values = [round(rng.uniform(low, high), steps or None) for _ in range(rng.randint(6, 9))]
         limits = {"lowest": series["limits"][0], "highest": series["limits"][1]}
         row = {"name": series["name"], "unit": series["unit"], "values": values, **limits}
         world.insert("measurement_series", {"id": ids("srs"), **row})
 
 
-MAKERS: dict[str, Any] = {}
+def two_dates(world: World, rng: random.Random) -> dict[str, Any]:
+    """Two dates, the second up to three years after the first, for task templates."""
+    start = world.now - timedelta(days=rng.randint(20, 1500))
+    return {"start": start.strftime(DAY), "end": (start + timedelta(days=rng.randint(101, 1100))).strftime(DAY)}
+
+
+def misread(world: World, rng: random.Random) -> dict[str, Any]:
+    """A series, a plausible value for it, and the same without its decimal point or with a zero too many."""
+    rows = world.rows("measurement_series")
+    for row in rng.sample(rows, len(rows)):
+        low, high = min(row["values"]), max(row["values"])
+        whole = all(isinstance(value, int) for value in row["values"])
+        right = rng.randint(low, high) if whole else round(rng.uniform(low, high), 1)
+        wrong = right * 10 if whole else round(right * 10)
+        if wrong > row["highest"] and (whole or right % 1):
+            return {"series": row["name"], "right": right, "wrong": wrong}
+    raise LookupError("every series takes the misread value")
+
+
+MAKERS = {"two_dates": two_dates, "misread": misread}

@@ -1,7 +1,7 @@
 """Restaurants of a city: search, opening hours, menus with allergens, tables to reserve, food delivery and reviews.
 
-A reservation takes the smallest free table that seats the guests, for two hours from a full hour. Each restaurant may have
-a day off, closes an hour later on Fridays and Saturdays, and delivers to some areas only, from a minimum value on.
+A reservation takes the smallest free table that seats the guests, for two hours from a full hour. Restaurants may have a
+day off, close an hour later on Fridays and Saturdays, and deliver to some areas only, from a minimum value on.
 """
 
 import random
@@ -141,8 +141,8 @@ def get_restaurant_info(world: World, restaurant_id: str) -> dict[str, Any]:
     row = _restaurant(world, restaurant_id)
     hours = {weekday: _hours(row, weekday) for weekday in _WEEKDAYS}
     shown = {day: f"{span[0]:02d}:00-{span[1]:02d}:00" if span else "closed" for day, span in hours.items()}
-    delivery = view(row, "delivers_to", "delivery_minimum", "delivery_fee") if row["delivers_to"] else {}
-    return {"name": row["name"], "hours": shown, **(delivery or {"delivers_to": []})}
+    terms = ("delivery_minimum", "delivery_fee") if row["delivers_to"] else ()
+    return {"name": row["name"], "hours": shown, **view(row, "delivers_to", *terms)}
 
 
 @tool(mutates=False)
@@ -189,9 +189,8 @@ def reserve_table(
     row = _restaurant(world, restaurant_id)
     seats = _table(world, row, date, time, guests)
     made = {"restaurant_id": restaurant_id, "date": date, "time": time, "guests": guests, "seats": seats}
-    return _shown(
-        world, world.insert("table_reservations", {"id": world.new_id("rsv"), **made, "note": note, "mine": True})
-    )
+    made |= {"id": world.new_id("rsv"), "note": note, "mine": True}
+    return _shown(world, world.insert("table_reservations", made))
 
 
 @tool(mutates=False)
@@ -303,8 +302,8 @@ def review_restaurant(
     name = _name(world, row["restaurant_id"])
     if any(other["reservation_id"] == reservation_id for other in world.rows("restaurant_reviews")):
         raise ToolRefusedError(f"The visit to {name} on {row['date']} is already reviewed.")
-    review = {"reservation_id": reservation_id, "stars": stars, "comment": comment}
-    world.insert("restaurant_reviews", {"id": world.new_id("rvw"), **review})
+    review = {"id": world.new_id("rvw"), "reservation_id": reservation_id, "stars": stars, "comment": comment}
+    world.insert("restaurant_reviews", review)
     return {"reviewed": name, "stars": stars}
 
 
@@ -370,19 +369,17 @@ def _fill_visits(world: World, rng: random.Random, ids: Ids) -> None:
     quiet = [row for row in world.rows("restaurants") if row["id"] not in busy]
     others = [row for row in world.rows("restaurants") if row["id"] in busy]
     for place, row in enumerate([*rng.sample(quiet, 3), *rng.sample(others, 3)]):
-        table, date = (
-            rng.choice(row["tables"]),
-            rng.choice(_days(world, row, range(1, 8) if place < 3 else range(-60, -2))),
-        )
+        ahead = range(1, 8) if place < 3 else range(-60, -2)
+        table, date = rng.choice(row["tables"]), rng.choice(_days(world, row, ahead))
         visit = {"restaurant_id": row["id"], "date": date, "time": f"{rng.choice([18, 19])}:00"}
         visit |= {"guests": max(2, table - rng.choice([0, 0, 1])), "seats": table, "note": None, "mine": True}
         world.insert("table_reservations", {"id": ids("rsv"), **visit})
 
 
-def _outcome(world: World, row: FrozenRow, date: str, time: str, guests: int, but: str = "") -> str:
+def _outcome(world: World, row: FrozenRow, date: str, time: str, guests: int) -> str:
     """What becomes of a reservation: free, closed, full or impossible."""
     try:
-        _table(world, row, date, time, guests, but)
+        _table(world, row, date, time, guests)
     except ToolRefusedError as refusal:
         return next((word for word in ("closed", "full") if word in str(refusal)), "impossible")
     return "free"
