@@ -299,12 +299,11 @@ def review_restaurant(
     row = world.get("table_reservations", reservation_id)
     if row is None or not row["mine"] or str(row["date"]) >= world.now.strftime(DAY):
         raise ToolRefusedError("Only a past reservation can be reviewed.", see="list_table_reservations")
-    name = _name(world, row["restaurant_id"])
     if any(other["reservation_id"] == reservation_id for other in world.rows("restaurant_reviews")):
-        raise ToolRefusedError(f"The visit to {name} on {row['date']} is already reviewed.")
-    review = {"id": world.new_id("rvw"), "reservation_id": reservation_id, "stars": stars, "comment": comment}
-    world.insert("restaurant_reviews", review)
-    return {"reviewed": name, "stars": stars}
+        raise ToolRefusedError(f"The visit on {row['date']} is already reviewed.")
+    review = {"reservation_id": reservation_id, "stars": stars, "comment": comment}
+    world.insert("restaurant_reviews", {"id": world.new_id("rvw"), **review})
+    return {"reviewed": _name(world, row["restaurant_id"]), "stars": stars}
 
 
 def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
@@ -341,8 +340,7 @@ def _terms(rng: random.Random, areas: list[str]) -> dict[str, Any]:
 
 def _fill_menu(world: World, rng: random.Random, ids: Ids, row: dict[str, Any], known: list[dict[str, Any]]) -> None:
     """Five dishes, no two for the same price."""
-    factor = {"low": 0.8, "medium": 1.0, "high": 1.5}[row["price"]]
-    cents = rng.sample([0, 20, 40, 50, 90], 5)
+    factor, cents = {"low": 0.8, "medium": 1.0, "high": 1.5}[row["price"]], rng.sample([0, 20, 40, 50, 90], 5)
     for dish, more in zip(rng.sample(known, 5), cents, strict=True):
         price = round(dish["price"] * factor * rng.uniform(0.9, 1.1)) + more / 100
         filled = {"name": dish["name"], "price": price, "allergens": sorted(dish["allergens"])}

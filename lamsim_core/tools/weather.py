@@ -242,13 +242,10 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
         world.insert("weather_warnings", {"id": ids("wrn"), **warning})
     with_alerts = rng.sample(range(4), 2)
     for index, (label, name) in enumerate(zip(rng.sample(content["labels"], 4), rng.sample(names, 4), strict=True)):
-        on = index in with_alerts
-        kinds = (
-            sorted(rng.sample(["flood", "fog", "heat", "ice", "thunderstorm", "wind"], rng.randint(1, 2)))
-            if on
-            else []
-        )
-        alerts = {"alert_kinds": kinds, "alert_level": rng.choice(["yellow", "orange"]) if on else None}
+        alerts: dict[str, Any] = {"alert_kinds": [], "alert_level": None}
+        if index in with_alerts:
+            kinds = rng.sample(["flood", "fog", "heat", "ice", "thunderstorm", "wind"], rng.randint(1, 2))
+            alerts = {"alert_kinds": sorted(kinds), "alert_level": rng.choice(["yellow", "orange"])}
         world.insert("weather_places", {"id": ids("plc"), "label": label, "city": name, **alerts})
 
 

@@ -31,7 +31,7 @@ CITY = {
 def station() -> Environment:
     world = World(datetime(2026, 5, 4, 9, 0))
     day = {"city": "Bogotá", "sky": "cloudy", "temperatures": [*range(24)], "rain": [*range(0, 48, 2)]}
-    place = {"city": "Bogotá", "alert_kinds": [], "alert_level": None}
+    place: dict[str, Any] = {"city": "Bogotá", "alert_kinds": [], "alert_level": None}
     rows: dict[str, list[dict[str, Any]]] = {
         "weather_cities": [CITY, {**CITY, "id": "cty_2", "name": "Hobart"}],
         "weather_days": [{**day, "id": f"fct_{n}", "date": f"2026-05-0{n}"} for n in (4, 5, 6, 7, 8)],
