@@ -5,7 +5,6 @@ back. Only the manager of an employee decides about the employee's leave. Money 
 """
 
 import random
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -35,9 +34,8 @@ LIMITS = {"meal": 50, "taxi": 80, "train": 250, "hotel": 180}
 """What one claim of a kind can be at most."""
 RECEIPT_FROM = 30
 """Claims above this need a receipt."""
+CLAIM_DAYS = 90
 UNPAID_DAYS = 20
-"""Working days that one unpaid leave can have."""
-_CLAIM_DAYS = 90
 _DIRECTION = "Management"
 
 
@@ -152,18 +150,14 @@ def request_leave(world: World, employee_id: str, kind: LeaveKind, first_day: Da
     if kind == "unpaid" and days > UNPAID_DAYS:
         raise ToolRefusedError(f"Unpaid leave can have at most {UNPAID_DAYS} working days; this would be {days}.")
     if kind != "unpaid":
-        _take_days(world, row, kind, days)
+        left = row[f"{kind}_left"]
+        if days > left:
+            raise ToolRefusedError(f"{row['name']} has only {left} days of {kind} leave left; this needs {days}.")
+        world.update("hr_employees", employee_id, **{f"{kind}_left": left - days})
     request = {"employee_id": employee_id, "kind": kind, "first_day": first_day, "last_day": last_day, "days": days}
     made = {"id": world.new_id("lvr"), **request, "status": "pending", "decided_by": None}
     world.insert("hr_leave_requests", made)
     return view(made, "id", "kind", "days", "status")
-
-
-def _take_days(world: World, row: FrozenRow, kind: str, days: int) -> None:
-    left = row[f"{kind}_left"]
-    if days > left:
-        raise ToolRefusedError(f"{row['name']} has only {left} days of {kind} leave left; this needs {days}.")
-    world.update("hr_employees", str(row["id"]), **{f"{kind}_left": left - days})
 
 
 @tool(mutates=True)
@@ -225,8 +219,8 @@ def submit_expense_claim(
     row, spent, amount = _employee(world, employee_id), parse_day(day), round(amount, 2)
     if spent > world.now:
         raise ToolRefusedError(f"{day} is in the future.")
-    if (world.now - spent).days > _CLAIM_DAYS:
-        raise ToolRefusedError(f"Expenses can be claimed for {_CLAIM_DAYS} days; {day} is too long ago.")
+    if (world.now - spent).days > CLAIM_DAYS:
+        raise ToolRefusedError(f"Expenses can be claimed for {CLAIM_DAYS} days; {day} is too long ago.")
     if amount > LIMITS[kind]:
         raise ToolRefusedError(f"A {kind} claim can be at most {LIMITS[kind]} euros.")
     if amount > RECEIPT_FROM and not receipt:
@@ -332,10 +326,10 @@ def _fill_leave(world: World, rng: random.Random, ids: Ids, staff: list[FrozenRo
         world.insert("hr_leave_requests", {"id": ids("lvr"), **row, "status": status, "decided_by": decided_by})
 
 
-def _fill_expenses(world: World, rng: random.Random, ids: Ids, staff: Iterable[FrozenRow]) -> None:
+def _fill_expenses(world: World, rng: random.Random, ids: Ids, staff: list[FrozenRow]) -> None:
     """Three to six claims of four employees, at least two of them of one kind."""
     claims = []
-    for employee in list(staff)[:4]:
+    for employee in staff[:4]:
         often, *others = rng.sample(sorted(LIMITS), 3)
         for kind in [often] * rng.randint(2, 3) + others[: rng.randint(1, 2)]:
             amount = rng.randint(900, LIMITS[kind] * 100) / 100
@@ -380,14 +374,11 @@ def small_department(world: World, rng: random.Random) -> str:
 
 def busy_day(world: World, rng: random.Random) -> str:
     """A day on which two or more have approved leave, for task templates."""
-    counts: dict[str, int] = {}
-    for row in world.rows("hr_leave_requests"):
-        first = parse_day(str(row["first_day"]))
-        for ahead in range((parse_day(str(row["last_day"])) - first).days + 1):
-            day = first + timedelta(days=ahead)
-            if row["status"] == "approved" and day.weekday() < 5:
-                counts[day.strftime(DAY)] = counts.get(day.strftime(DAY), 0) + 1
-    return rng.choice(sorted(day for day, count in counts.items() if count > 1))
+    spans = [
+        (row["first_day"], row["last_day"]) for row in world.rows("hr_leave_requests") if row["status"] == "approved"
+    ]
+    ends = sorted({str(day) for span in spans for day in span})
+    return rng.choice([day for day in ends if sum(first <= day <= last for first, last in spans) > 1])
 
 
 def repeated_expense(world: World, rng: random.Random) -> dict[str, Any]:
@@ -397,7 +388,13 @@ def repeated_expense(world: World, rng: random.Random) -> dict[str, Any]:
     return {"name": _employee(world, employee_id)["name"], "kind": kind}
 
 
+def past_day(world: World, rng: random.Random) -> str:
+    """A day of the last weeks, for task templates."""
+    return (world.now - timedelta(days=rng.randint(1, 40))).strftime(DAY)
+
+
 MAKERS = {
+    "past_day": past_day,
     "free_days": free_days,
     "small_department": small_department,
     "busy_day": busy_day,

@@ -358,4 +358,15 @@ def quoted_stock(
     return rng.choice(found)
 
 
-MAKERS = {"quoted_stock": quoted_stock}
+def dividend_payer(world: World, rng: random.Random) -> dict[str, Any]:
+    """A company that paid dividends, and the first of a month after one of them and before the last two, for templates."""
+    paid: dict[str, list[str]] = {}
+    for row in world.rows("stock_dividends"):
+        paid.setdefault(str(row["ticker"]), []).append(str(row["day"]))
+    ticker = rng.choice(sorted(paid))
+    after = parse_day(sorted(paid[ticker])[-3])
+    since = (after.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return {"company": _stock(world, ticker)["company"], "since": since.strftime(DAY)}
+
+
+MAKERS = {"quoted_stock": quoted_stock, "dividend_payer": dividend_payer}
