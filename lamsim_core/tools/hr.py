@@ -32,10 +32,8 @@ LeaveKind = Literal["vacation", "study", "unpaid"]
 ExpenseKind = Literal["meal", "taxi", "train", "hotel"]
 LIMITS = {"meal": 50, "taxi": 80, "train": 250, "hotel": 180}
 """What one claim of a kind can be at most."""
-RECEIPT_FROM = 30
-"""Claims above this need a receipt."""
-CLAIM_DAYS = 90
-UNPAID_DAYS = 20
+RECEIPT_FROM, CLAIM_DAYS, UNPAID_DAYS = 30, 90, 20
+"""Euros above which a claim needs a receipt; days within which one claims; working days that one unpaid leave can have."""
 _DIRECTION = "Management"
 
 
@@ -58,14 +56,14 @@ def _leave_at(world: World, employee_id: str, first_day: str, last_day: str) -> 
 
 
 @tool(mutates=False)
-def find_employees(world: World, name: str | None = None, department: str | None = None) -> list[dict[str, Any]]:
+def find_employees(world: World, employee: str | None = None, department: str | None = None) -> list[dict[str, Any]]:
     """Find employees by name or department.
 
     Args:
-        name: Words of the employee's name.
+        employee: Words of the employee's name.
         department: The department's name.
     """
-    if name is None and department is None:
+    if employee is None and department is None:
         raise ToolRefusedError("Give a name or a department.")
     rows = world.rows("hr_employees")
     known = sorted({str(row["department"]) for row in rows})
@@ -74,7 +72,7 @@ def find_employees(world: World, name: str | None = None, department: str | None
     return [
         view(row, "id", "name", "title", "department")
         for row in rows
-        if (name is None or has_words(name, str(row["name"])))
+        if (employee is None or has_words(employee, str(row["name"])))
         and (department is None or folded(department) == folded(str(row["department"])))
     ]
 
@@ -88,8 +86,7 @@ def get_employee(world: World, employee_id: str) -> dict[str, Any]:
     """
     row = _employee(world, employee_id)
     manager = world.get("hr_employees", str(row["manager_id"]))
-    shown = view(row, "name", "manager_id", "salary", "hired")
-    return {**shown, "manager": None if manager is None else manager["name"]}
+    return {**view(row, "name", "manager_id", "salary", "hired"), "manager": manager and manager["name"]}
 
 
 @tool(mutates=False)
@@ -99,7 +96,8 @@ def get_leave_balance(world: World, employee_id: str) -> dict[str, Any]:
     Args:
         employee_id: The employee's id.
     """
-    return view(_employee(world, employee_id), "name", "vacation_left", "study_left")
+    balance = view(_employee(world, employee_id), "vacation_left", "study_left")
+    return {**balance, "to_be_used_by": f"{world.now.year}-12-31"}
 
 
 @tool(mutates=False)
@@ -127,24 +125,24 @@ def list_leave_requests(
 
 
 @tool(mutates=True)
-def request_leave(world: World, employee_id: str, kind: LeaveKind, first_day: Day, last_day: Day) -> dict[str, Any]:
+def file_leave_request(world: World, employee_id: str, kind: LeaveKind, starts_on: Day, ends_on: Day) -> dict[str, Any]:
     """File a leave request for an employee; the manager decides about it later.
 
     Args:
         employee_id: The employee's id.
         kind: Kind of leave.
-        first_day: First day of leave, YYYY-MM-DD.
-        last_day: Last day of leave, YYYY-MM-DD.
+        starts_on: First day of leave, YYYY-MM-DD.
+        ends_on: Last day of leave, YYYY-MM-DD.
     """
-    row, first, last = _employee(world, employee_id), parse_day(first_day), parse_day(last_day)
+    row, first, last = _employee(world, employee_id), parse_day(starts_on), parse_day(ends_on)
     if last < first:
         raise ToolRefusedError("The last day is before the first.")
-    if first_day <= world.now.strftime(DAY):
+    if starts_on <= world.now.strftime(DAY):
         raise ToolRefusedError("Leave can only be filed from tomorrow on.")
     days = _working_days(first, last)
     if days == 0:
         raise ToolRefusedError("There is no working day in this time.")
-    other = _leave_at(world, employee_id, first_day, last_day)
+    other = _leave_at(world, employee_id, starts_on, ends_on)
     if other is not None:
         raise ToolRefusedError(f"{row['name']} already has leave from {other['first_day']} to {other['last_day']}.")
     if kind == "unpaid" and days > UNPAID_DAYS:
@@ -154,9 +152,9 @@ def request_leave(world: World, employee_id: str, kind: LeaveKind, first_day: Da
         if days > left:
             raise ToolRefusedError(f"{row['name']} has only {left} days of {kind} leave left; this needs {days}.")
         world.update("hr_employees", employee_id, **{f"{kind}_left": left - days})
-    request = {"employee_id": employee_id, "kind": kind, "first_day": first_day, "last_day": last_day, "days": days}
-    made = {"id": world.new_id("lvr"), **request, "status": "pending", "decided_by": None}
-    world.insert("hr_leave_requests", made)
+    request = {"employee_id": employee_id, "kind": kind, "first_day": starts_on, "last_day": ends_on, "days": days}
+    state = {"id": world.new_id("lvr"), "status": "pending", "decided_by": None}
+    made = world.insert("hr_leave_requests", {**state, **request})
     return view(made, "id", "kind", "days", "status")
 
 
@@ -377,8 +375,8 @@ def busy_day(world: World, rng: random.Random) -> str:
     spans = [
         (row["first_day"], row["last_day"]) for row in world.rows("hr_leave_requests") if row["status"] == "approved"
     ]
-    ends = sorted({str(day) for span in spans for day in span})
-    return rng.choice([day for day in ends if sum(first <= day <= last for first, last in spans) > 1])
+    days = sorted({str(day) for span in spans for day in span})
+    return rng.choice([day for day in days if sum(first <= day <= last for first, last in spans) > 1])
 
 
 def repeated_expense(world: World, rng: random.Random) -> dict[str, Any]:

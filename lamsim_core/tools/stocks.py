@@ -117,7 +117,7 @@ def place_stock_order(
     ticker: str,
     side: Literal["buy", "sell"],
     shares: Annotated[int, Field(ge=1, le=100_000)],
-    limit_price: Annotated[float | None, Field(ge=0.01, le=100_000)] = None,
+    price: Annotated[float | None, Field(ge=0.01, le=100_000)] = None,
 ) -> dict[str, Any]:
     """Buy or sell shares, at the market price or with a limit.
 
@@ -125,30 +125,28 @@ def place_stock_order(
         ticker: The stock's ticker.
         side: Whether to buy or sell.
         shares: How many shares.
-        limit_price: Highest price to buy or lowest price to sell at; without it, the market price.
+        price: The limit: highest price to buy or lowest price to sell at. Without it, the market price.
     """
     stock = _stock(world, ticker)
-    ticker, price, exchange = str(stock["ticker"]), stock["price"], _exchange(world, str(stock["exchange"]))
-    is_open = _is_open(world, exchange)
-    if limit_price is None and not is_open:
+    ticker, market, exchange = str(stock["ticker"]), stock["price"], _exchange(world, str(stock["exchange"]))
+    is_open, limit = _is_open(world, exchange), None if price is None else round(price, 2)
+    if limit is None and not is_open:
         hours = f"{exchange['opens']} to {exchange['closes']}"
         raise ToolRefusedError(f"{exchange['name']} is closed (open {hours}); only orders with a limit are taken now.")
-    if limit_price is not None:
-        limit_price = round(limit_price, 2)
-        if not 0.5 * price <= limit_price <= 1.5 * price:
-            raise ToolRefusedError(f"The limit is too far from the price of {price:.2f}.")
+    if limit is not None and not 0.5 * market <= limit <= 1.5 * market:
+        raise ToolRefusedError(f"The limit is too far from the price of {market:.2f}.")
     if side == "buy":
-        cost, power = round(shares * (limit_price or price) + FEE, 2), _buying_power(world)
+        cost, power = round(shares * (limit or market) + FEE, 2), _buying_power(world)
         if cost > power:
             raise ToolRefusedError(f"This needs {cost:.2f} euros, fee included; the buying power is {power:.2f}.")
     elif shares > _free_shares(world, ticker):
         raise ToolRefusedError(f"Only {_free_shares(world, ticker)} shares of {ticker} can be sold.")
-    reached = limit_price is None or (limit_price >= price if side == "buy" else limit_price <= price)
-    order = {"ticker": ticker, "side": side, "shares": shares, "limit_price": limit_price}
+    reached = limit is None or (limit >= market if side == "buy" else limit <= market)
+    order = {"ticker": ticker, "side": side, "shares": shares, "limit_price": limit}
     status = "filled" if reached and is_open else "pending"
-    made = {"id": world.new_id("sor"), **order, "status": status, "price": price if status == "filled" else None}
+    made = {"id": world.new_id("sor"), **order, "status": status, "price": market if status == "filled" else None}
     if status == "filled":
-        _fill(world, ticker, side, shares, price)
+        _fill(world, ticker, side, shares, market)
     world.insert("stock_orders", {**made, "day": world.now.strftime(DAY)})
     return view(made, "id", "status", "price")
 
