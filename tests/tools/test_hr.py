@@ -22,7 +22,7 @@ def office() -> Environment:
     world = World(datetime(2026, 5, 4, 9, 0))  # a Monday
     world.add_table("hr_employees", "hr_leave_requests", "hr_expenses", "hr_trainings")
     for row_id, name, title, manager, salary, vacation, study in PEOPLE:
-        row = {"id": row_id, "name": name, "title": title, "department": "Legal", "manager_id": manager}
+        row: dict[str, Any] = {"id": row_id, "name": name, "title": title, "department": "Legal", "manager_id": manager}
         row |= {"salary": salary, "hired": "2020-01-01", "vacation_left": vacation, "study_left": study}
         world.insert("hr_employees", row)
     for row_id, employee, first, last, status in [

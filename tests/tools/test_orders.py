@@ -23,12 +23,23 @@ def desk() -> Environment:
         ("ro_4", "2026-04-29", "shipped", None),
     ]:
         sent = status != "processing"
-        row = {"id": row_id, "customer": "Ana Popescu", "address": "1 Hill Street", "day": day, "status": status}
+        row: dict[str, Any] = {
+            "id": row_id,
+            "customer": "Ana Popescu",
+            "address": "1 Hill Street",
+            "day": day,
+            "status": status,
+        }
         row |= {"delivered_on": delivered, "payment": "gift card", "shipping_fee": 5.0, "total": 45.0}
         row |= {"carrier": "Anker" if sent else None, "last_seen": "Lyon" if sent else None, "cancel_reason": None}
         world.insert("retail_orders", row)
         for number, product, final in [(1, "kimono", False), (2, "poncho", True)]:
-            item = {"id": f"itm_{row_id[3]}{number}", "order_id": row_id, "product": product, "variant": "small"}
+            item: dict[str, Any] = {
+                "id": f"itm_{row_id[3]}{number}",
+                "order_id": row_id,
+                "product": product,
+                "variant": "small",
+            }
             item |= {"quantity": 2 if number == 1 else 1, "price": 10.0, "state": "kept"}
             world.insert("retail_items", {**item, "final_sale": final, "return_reason": None})
     for row_id, product, variant, stock in [
