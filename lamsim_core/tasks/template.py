@@ -209,9 +209,9 @@ def parse_templates(text: str, source: str, category: Category) -> list[Template
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.AliasEvent):  # a few of these can stand for gigabytes
-                where = event.start_mark.line + 1 if event.start_mark else None
+                place = event.start_mark.line + 1 if event.start_mark else None
                 raise TaskTemplateError(
-                    "aliases of YAML (*) are not read here; write the value out", source=source, line=where
+                    "aliases of YAML (*) are not read here; write the value out", source=source, line=place
                 )
         entries = yaml.load(text, Loader=_LineLoader)
     except yaml.YAMLError as error:
