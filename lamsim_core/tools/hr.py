@@ -97,7 +97,7 @@ def get_leave_balance(world: World, employee_id: str) -> dict[str, Any]:
         employee_id: The employee's id.
     """
     balance = view(_employee(world, employee_id), "vacation_left", "study_left")
-    return {**balance, "to_be_used_by": f"{world.now.year}-12-31"}
+    return {**balance, "as_of": world.now.strftime(DAY)}
 
 
 @tool(mutates=False)
