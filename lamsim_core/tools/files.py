@@ -324,4 +324,15 @@ def namesakes(world: World, rng: random.Random) -> dict[str, Any]:
     return rng.choice(pairs)
 
 
-MAKERS = {"namesakes": namesakes}
+def several_of_a_kind(world: World, rng: random.Random) -> dict[str, Any]:
+    """A folder and a kind of which it holds two files or more, beside others, for task templates."""
+    kinds: dict[str, list[str]] = {}
+    for row in world.rows("drive_files"):
+        if not row["trashed"]:
+            kinds.setdefault(str(row["folder"]), []).append(str(row["kind"]))
+    pairs = [(folder, kind) for folder, held in kinds.items() for kind in set(held) if 1 < held.count(kind) < len(held)]
+    folder, kind = rng.choice(sorted(pairs))
+    return {"folder": folder, "kind": kind}
+
+
+MAKERS = {"namesakes": namesakes, "several_of_a_kind": several_of_a_kind}

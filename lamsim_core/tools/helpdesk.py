@@ -327,7 +327,7 @@ def crowded_assignment(world: World, rng: random.Random) -> dict[str, Any]:
     team = [agent for agent in world.rows("helpdesk_agents") if agent["team"] == row["team"]]
     full = [str(agent["name"]) for agent in team if _load(world, str(agent["name"])) >= agent["max_open"]]
     free = [str(agent["name"]) for agent in team if str(agent["name"]) not in full]
-    return {"title": row["title"], "full": rng.choice(full), "free": rng.choice(free)}
+    return {"title": row["title"], "first": rng.choice(full), "second": rng.choice(free)}
 
 
 def unanswered_ticket(world: World, rng: random.Random) -> dict[str, Any]:
