@@ -303,25 +303,28 @@ def _new_size(rng: random.Random, bounds: tuple[int, int], taken: set[float]) ->
 
 
 def _share(world: World, rng: random.Random, people: list[str], ids: Ids) -> None:
-    """Two to four others per file for half of the files; the owner is none of them."""
+    """Three to five others per file for half of the files; the owner is none of them."""
     for row in world.rows("drive_files"):
         if rng.random() < 0.5 and not row["trashed"]:
             others = [name for name in people if name != row["owner"]]
-            for name in rng.sample(others, rng.randint(2, 4)):
+            for name in rng.sample(others, rng.randint(3, 5)):
                 role = rng.choice(["viewer", "commenter", "editor", "editor"])
                 world.insert("drive_shares", {"id": ids("shr"), "file_id": row["id"], "person": name, "role": role})
 
 
-def namesakes(world: World, rng: random.Random) -> dict[str, Any]:
-    """A file that may be moved, and a folder that already holds one of its name, for task templates."""
+def file_to_move(world: World, rng: random.Random, taken: bool) -> dict[str, Any]:
+    """A file that may be moved, and a folder that holds another of its name (``taken``) or not, for task templates."""
     rows = [row for row in world.rows("drive_files") if not row["trashed"]]
-    pairs = [
-        {**row, "target": other["folder"]}
+    places = {(row["folder"], row["name"]) for row in rows}
+    folders = [folder["name"] for folder in world.rows("drive_folders")]
+    found = [
+        {**row, "target": folder}
         for row in rows
-        for other in rows
-        if row["name"] == other["name"] and row["id"] != other["id"] and row["owner"] == _ME and not row["locked"]
+        for folder in folders
+        if row["owner"] == _ME and not row["locked"] and folder != row["folder"]
+        if ((folder, row["name"]) in places) == taken
     ]
-    return rng.choice(pairs)
+    return rng.choice(found)
 
 
 def several_of_a_kind(world: World, rng: random.Random) -> dict[str, Any]:
@@ -335,4 +338,4 @@ def several_of_a_kind(world: World, rng: random.Random) -> dict[str, Any]:
     return {"folder": folder, "kind": kind}
 
 
-MAKERS = {"namesakes": namesakes, "several_of_a_kind": several_of_a_kind}
+MAKERS = {"file_to_move": file_to_move, "several_of_a_kind": several_of_a_kind}

@@ -259,7 +259,7 @@ def list_person_assets(world: World, person: str) -> list[dict[str, Any]]:
 
 
 def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
-    """Four teams of three agents with five to eight tickets each, ten people with devices, twelve help articles."""
+    """Four teams of three agents with five to eight tickets each, ten people with devices, and help articles."""
     tables = ("tickets", "agents", "people", "assets", "comments", "articles")
     world.add_table(*(f"helpdesk_{name}" for name in tables))
     ids = Ids(rng)
@@ -270,32 +270,30 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
         for kind in rng.sample(sorted(content["devices"]), rng.randint(1, 3)):
             asset = {"kind": kind, "model": f"{rng.choice(content['models'])} {kind}", "owner": name}
             world.insert("helpdesk_assets", {"id": ids("ast"), **asset})
-    for title in rng.sample(content["articles"], 12):
-        world.insert("helpdesk_articles", {"id": ids("art"), "title": title})
-    drafts = [
-        ticket
-        for index, team in enumerate(_TEAMS)
-        for ticket in _team(world, rng, content, team, agents[index * 3 :][:3], ids)
-    ]
+    drafts, busy = [], rng.choice(_TEAMS)  # one team has several tickets that nobody has
+    for index, team in enumerate(_TEAMS):
+        drafts += _team(world, rng, content, team, agents[index * 3 :][:3], 2 if team == busy else 1, ids)
     rng.shuffle(drafts)
     for draft, minutes in zip(drafts, rng.sample(range(30, 3000), len(drafts)), strict=True):
         _open(world, rng, content, {**draft, "requester": rng.choice(people)}, minutes, ids)
+    useful = [draft["title"] for draft in drafts if draft["title"] in content["articles"]]
+    for issue in rng.sample(useful, min(12, len(useful))):
+        world.insert("helpdesk_articles", {"id": ids("art"), "title": content["articles"][issue], "issue": issue})
 
 
 def _team(
-    world: World, rng: random.Random, content: dict[str, Any], team: str, agents: list[str], ids: Ids
+    world: World, rng: random.Random, content: dict[str, Any], team: str, agents: list[str], unassigned: int, ids: Ids
 ) -> list[dict[str, Any]]:
     """Three agents, the first with all the tickets allowed, and one with fewer than the others; and the team's tickets."""
     loads = rng.choice([(2, 1, 0), (3, 1, 0), (3, 2, 1), (3, 2, 0)])
-    order = rng.sample(range(3), 3)
-    for index in order:
+    for index in rng.sample(range(3), 3):
         limit = loads[index] if index == 0 else rng.randint(4, 6)
         world.insert("helpdesk_agents", {"id": ids("agt"), "name": agents[index], "team": team, "max_open": limit})
     held = [name for name, load in zip(agents, loads, strict=True) for _ in range(load)]
     drafts: list[dict[str, Any]] = [
         {"assignee": name, "status": rng.choice(["new", "in_progress", "in_progress", "waiting"])} for name in held
     ]
-    drafts += [{"assignee": None, "status": "new"} for _ in range(rng.randint(1, 8 - max(5, len(held))))]
+    drafts += [{"assignee": None, "status": "new"} for _ in range(rng.randint(unassigned, 8 - max(5, len(held))))]
     drafts.append({"assignee": rng.choice(agents), "status": rng.choice(["resolved", "closed"])})
     titles = rng.sample(content[f"{team}_issues"], len(drafts))
     return [{**draft, "title": title, "team": team} for draft, title in zip(drafts, titles, strict=True)]
@@ -320,14 +318,14 @@ def _open(
         world.insert("helpdesk_comments", {"id": ids("cmt"), **comment})
 
 
-def crowded_assignment(world: World, rng: random.Random) -> dict[str, Any]:
-    """A ticket nobody has, an agent of its team who is full, and one who is not, for task templates."""
-    unassigned = [row for row in world.rows("helpdesk_tickets") if row["assignee"] is None]
-    row = rng.choice(unassigned)
+def assignment(world: World, rng: random.Random, crowded: bool) -> dict[str, Any]:
+    """A ticket nobody has and two agents of its team, of whom the first is full (``crowded``) or not; for templates."""
+    row = rng.choice([row for row in world.rows("helpdesk_tickets") if row["assignee"] is None])
     team = [agent for agent in world.rows("helpdesk_agents") if agent["team"] == row["team"]]
     full = [str(agent["name"]) for agent in team if _load(world, str(agent["name"])) >= agent["max_open"]]
     free = [str(agent["name"]) for agent in team if str(agent["name"]) not in full]
-    return {"title": row["title"], "first": rng.choice(full), "second": rng.choice(free)}
+    first = rng.choice(full if crowded else free)
+    return {"title": row["title"], "first": first, "second": rng.choice([name for name in free if name != first])}
 
 
 def unanswered_ticket(world: World, rng: random.Random) -> dict[str, Any]:
@@ -337,4 +335,16 @@ def unanswered_ticket(world: World, rng: random.Random) -> dict[str, Any]:
     return dict(rng.choice([row for row in rows if row["id"] not in answered]))
 
 
-MAKERS = {"crowded_assignment": crowded_assignment, "unanswered_ticket": unanswered_ticket}
+def ticket_with_article(world: World, rng: random.Random) -> dict[str, Any]:
+    """An open ticket and the title of the article that helps with it, for task templates."""
+    articles = {row["issue"]: row["title"] for row in world.rows("helpdesk_articles")}
+    rows = [row for row in world.rows("helpdesk_tickets") if row["status"] in _OPEN and row["title"] in articles]
+    row = rng.choice(rows)
+    return {**row, "article": articles[row["title"]]}
+
+
+MAKERS = {
+    "assignment": assignment,
+    "unanswered_ticket": unanswered_ticket,
+    "ticket_with_article": ticket_with_article,
+}
