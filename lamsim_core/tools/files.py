@@ -278,13 +278,17 @@ def _files(
             owner = _ME if trashed or kind == "video" or rng.random() < 0.8 else rng.choice(people)
             row = {"name": f"{stem}.{ending}", "kind": kind, "size_mb": size, "owner": owner}
             row["modified"] = (world.now - timedelta(days=next(days))).strftime(DAY)
-            row["locked"] = owner == _ME and not trashed and index > 1 and rng.random() < 0.35
+            row["locked"] = owner == _ME and not trashed and index > 1 and rng.random() < 0.25
             (trash if trashed else kept).append({**row, "trashed": trashed})
             if index == 1 and kind in ("document", "spreadsheet"):
                 size, day = _new_size(rng, bounds, sizes), world.now - timedelta(days=next(days))
                 kept[-1]["owner"] = _ME
                 twins.append({**kept[-1], "size_mb": size, "modified": day.strftime(DAY)})
+    lockable = [row for row in kept if row["owner"] == _ME and row["kind"] in ("image", "pdf", "presentation")]
+    rng.choice(lockable)["locked"] = True
     rng.shuffle(kept)
+    while not _has_pair([str(row["kind"]) for row in kept]):
+        rng.shuffle(kept)
     placed = [{**row, "folder": folders[index % 5]} for index, row in enumerate(kept)]
     placed += [{**row, "folder": rng.choice(folders)} for row in trash]
     for row in twins:
@@ -292,6 +296,12 @@ def _files(
         placed.append({**row, "folder": rng.choice([name for name in folders if name != taken])})
     rng.shuffle(placed)
     return placed
+
+
+def _has_pair(kinds: list[str]) -> bool:
+    """Whether a fifth of the files, every fifth of them, holds two of a kind other than documents."""
+    held = [kinds[index::5] for index in range(5)]
+    return any(group.count(kind) > 1 for group in held for kind in set(group) - {"document"})
 
 
 def _new_size(rng: random.Random, bounds: tuple[int, int], taken: set[float]) -> float:
@@ -328,12 +338,17 @@ def file_to_move(world: World, rng: random.Random, taken: bool) -> dict[str, Any
 
 
 def several_of_a_kind(world: World, rng: random.Random) -> dict[str, Any]:
-    """A folder and a kind of which it holds two files or more, beside others, for task templates."""
+    """A folder and a kind (not documents, a word that might mean all) of which it holds several files beside others."""
     kinds: dict[str, list[str]] = {}
     for row in world.rows("drive_files"):
         if not row["trashed"]:
             kinds.setdefault(str(row["folder"]), []).append(str(row["kind"]))
-    pairs = [(folder, kind) for folder, held in kinds.items() for kind in set(held) if 1 < held.count(kind) < len(held)]
+    pairs = [
+        (folder, kind)
+        for folder, held in kinds.items()
+        for kind in set(held) - {"document"}
+        if 1 < held.count(kind) < len(held)
+    ]
     folder, kind = rng.choice(sorted(pairs))
     return {"folder": folder, "kind": kind}
 

@@ -97,7 +97,7 @@ def list_team_queue(
         last = (world.now + timedelta(hours=due_within_hours)).strftime(MOMENT)
         rows = [row for row in rows if str(row["due"]) <= last]
     rows.sort(key=lambda row: str(row["due"]))
-    return [view(row, "id", "title", "priority", "assignee", "due") for row in rows]
+    return [view(row, "id", "title", "assignee", "due") for row in rows]
 
 
 @tool(mutates=False)
@@ -285,7 +285,7 @@ def _team(
     world: World, rng: random.Random, content: dict[str, Any], team: str, agents: list[str], unassigned: int, ids: Ids
 ) -> list[dict[str, Any]]:
     """Three agents, the first with all the tickets allowed, and one with fewer than the others; and the team's tickets."""
-    loads = rng.choice([(2, 1, 0), (3, 1, 0), (3, 2, 1), (3, 2, 0)])
+    loads = rng.choice([(2, 1, 0), (3, 1, 0), (3, 2, 0)])
     for index in rng.sample(range(3), 3):
         limit = loads[index] if index == 0 else rng.randint(4, 6)
         world.insert("helpdesk_agents", {"id": ids("agt"), "name": agents[index], "team": team, "max_open": limit})
@@ -293,7 +293,7 @@ def _team(
     drafts: list[dict[str, Any]] = [
         {"assignee": name, "status": rng.choice(["new", "in_progress", "in_progress", "waiting"])} for name in held
     ]
-    drafts += [{"assignee": None, "status": "new"} for _ in range(rng.randint(unassigned, 8 - max(5, len(held))))]
+    drafts += [{"assignee": None, "status": "new"} for _ in range(rng.randint(unassigned, min(3, 7 - len(held))))]
     drafts.append({"assignee": rng.choice(agents), "status": rng.choice(["resolved", "closed"])})
     titles = rng.sample(content[f"{team}_issues"], len(drafts))
     return [{**draft, "title": title, "team": team} for draft, title in zip(drafts, titles, strict=True)]

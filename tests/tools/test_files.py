@@ -140,6 +140,7 @@ def test_populated_drives_hold_their_invariants(seed: int) -> None:
     assert {row["kind"] == "video" for row in trash if row["size_mb"] > free} == {True}
     assert all((row["kind"] == "video") == (row["size_mb"] > free) for row in trash)
     assert all(row["owner"] == "me" for row in files if row["locked"] or row["trashed"])
+    assert any(row["locked"] for row in files)
     owners = {row["id"]: row["owner"] for row in files}
     shares = [(row["file_id"], row["person"]) for row in world.rows("drive_shares")]
     assert len(set(shares)) == len(shares) and all(owners[file_id] != person for file_id, person in shares)
