@@ -266,7 +266,10 @@ def _mail_name(name: str) -> str:
 
 
 def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
-    """Sixteen people in four groups and four companies, and second entries of two of them under a nickname."""
+    """Sixteen people in four groups and four companies, and second entries of two of them under a nickname.
+
+    The first three groups and companies have exactly three members.
+    """
     world.add_table("contact_groups", "contacts")
     ids = Ids(rng)
     groups = rng.sample(content["groups"], 4)
@@ -277,6 +280,7 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     numbers = iter(rng.sample(range(10_000_000, 99_999_999), 80))
     days = [rng.sample(range(1, 29), 16), rng.sample(range(1960, 2005), 16)]
     months = rng.sample(range(1, 13), 3)
+    favourites = rng.sample(range(16), 5)
     for place, person in enumerate(people):
         name = str(person["name"])
         labels = ["mobile", *rng.sample(["home", "work"], rng.choice([0, 1, 1, 2]))]
@@ -289,8 +293,8 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
             {label: f"{person['code']}{next(numbers)}" for label in sorted(labels)},
             [f"{_mail_name(name)}@{rng.choice(content['domains'])}"],
             birthday=birthday,
-            groups=sorted({groups[place // 3 % 4], *rng.sample(groups, rng.choice([0, 0, 0, 1]))} if place < 12 else ()),
-            favourite=rng.random() < 0.3,
+            groups=sorted({groups[place // 3], *rng.sample(groups[3:], rng.choice([0, 0, 1]))} if place < 12 else ()),
+            favourite=place in favourites,
         )
         world.insert("contacts", row)
     doubles = rng.sample([row for row in world.rows("contacts") if len(row["phones"]) < 3], 2)
@@ -331,7 +335,38 @@ def day_of_birth(world: World, rng: random.Random) -> str:
     return datetime(rng.randint(1950, 2006), rng.randint(1, 12), rng.randint(1, 28)).strftime(DAY)
 
 
+def phone(world: World, rng: random.Random) -> dict[str, Any]:
+    """One of several numbers of somebody, and all other numbers there are, for task templates."""
+    row = rng.choice([row for row in world.rows("contacts") if len(row["phones"]) > 1])
+    label = rng.choice(sorted(row["phones"]))
+    return {"name": row["name"], "label": label, "number": row["phones"][label], "all": all_numbers(world, rng)}
+
+
+def all_numbers(world: World, rng: random.Random) -> list[str]:
+    """Every number saved, for task templates."""
+    return [number for row in world.rows("contacts") for number in row["phones"].values()]
+
+
+def taken_label(world: World, rng: random.Random) -> dict[str, Any]:
+    """Somebody with a number under one label and none under another, and a new number, for task templates."""
+    row = rng.choice([row for row in world.rows("contacts") if len(row["phones"]) < 3])
+    labels = ["home", "mobile", "work"]
+    taken = rng.choice(sorted(row["phones"]))
+    free = rng.choice([label for label in labels if label not in row["phones"]])
+    return {"name": row["name"], "taken": taken, "free": free, "number": new_number(world, rng, row["phones"][taken])}
+
+
+def three_in(world: World, rng: random.Random, of: str = "groups") -> str:
+    """A group, or a company, with exactly three members, for task templates."""
+    found = [name for row in world.rows("contacts") for name in (row["groups"] if of == "groups" else [row[of]]) if name]
+    return rng.choice(sorted({str(name) for name in found if found.count(name) == 3}))
+
+
 MAKERS = {
+    "phone": phone,
+    "all_numbers": all_numbers,
+    "taken_label": taken_label,
+    "three_in": three_in,
     "new_number": new_number,
     "birthday_month": birthday_month,
     "double": double,

@@ -35,7 +35,6 @@ _SYSTEM = ("Inbox", "Archive", "Sent", "Drafts", "Spam", "Trash")
 _HIDDEN = ("Trash", "Spam")
 _MOST = 8
 _ADDRESS = re.compile(r"^[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]+$")
-_AMOUNT = re.compile(r"(\d+\.\d\d) euros")
 _HELP = re.compile(r"service@[\w.-]+\w")
 
 
@@ -342,7 +341,7 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     for folder, person in [*others, ("Trash", 4)]:
         filler.letter(folder, people[person])
     filler.bill("Archive")
-    for _ in range(rng.randint(2, 4)):
+    for _ in range(3):
         filler.bill(bills)
     for junk in rng.sample(content["junk"], 2):
         filler.put("Spam", junk, junk["name"], junk["address"], unread=True)
@@ -351,26 +350,16 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
         filler.put("Drafts", draft, "Me", _OWNER, to=[] if name is None else [filler.address[name]])
 
 
-def bill(world: World, rng: random.Random, folder: str | None = None) -> dict[str, Any]:
-    """A company's bill with its amount and the address for questions, for task templates."""
-    rows = [row for row in world.rows("emails") if _HELP.search(row["body"]) and folder in (None, row["folder"])]
-    row = rng.choice(rows)
-    found = _HELP.search(row["body"])
-    return {**row, "amount": amount(row), "help": found.group() if found else ""}
+def bill(world: World, rng: random.Random) -> dict[str, Any]:
+    """A company's bill and the address it names for questions (``help``), for task templates."""
+    row, found = rng.choice([(row, m) for row in world.rows("emails") if (m := _HELP.search(row["body"]))])
+    return {**row, "help": found.group()}
 
 
-def amount(row: FrozenRow) -> float:
-    """The amount a bill states, 0 if it is none."""
-    found = _AMOUNT.search(row["body"])
-    return float(found.group(1)) if found else 0.0
-
-
-def bill_folder(world: World, rng: random.Random) -> dict[str, Any]:
-    """The folder with the bills, their ids and the sum of their amounts, for task templates."""
-    own = {row["name"] for row in world.rows("email_folders")} - set(_SYSTEM)
-    rows = [row for row in world.rows("emails") if row["folder"] in own and amount(row)]
-    total = round(sum(amount(row) for row in rows), 2)
-    return {"folder": rows[0]["folder"], "ids": [row["id"] for row in rows], "total": total}
+def bill_folder(world: World, rng: random.Random) -> str:
+    """The folder with three bills, for task templates."""
+    folders = [str(row["folder"]) for row in world.rows("emails") if _HELP.search(row["body"])]
+    return max(folders, key=folders.count)
 
 
 def writer_of_two(world: World, rng: random.Random) -> str:
@@ -379,26 +368,30 @@ def writer_of_two(world: World, rng: random.Random) -> str:
     return rng.choice(sorted({name for name in senders if senders.count(name) == 2}))
 
 
-def person(world: World, rng: random.Random, but: str = "") -> dict[str, Any]:
-    """Somebody who wrote, other than ``but``, with their address and a mail of theirs that is easily found."""
+def person(world: World, rng: random.Random) -> dict[str, Any]:
+    """Somebody who wrote, with first name and address, for task templates."""
     rows = [row for row in world.rows("emails") if row["folder"] not in (*_HIDDEN, "Sent", "Drafts")]
-    rows = [row for row in rows if row["from"] != but and not str(row["address"]).startswith("noreply@")]
-    row = rng.choice(rows)
-    return {"name": row["from"], "address": row["address"]}
+    row = rng.choice([row for row in rows if not str(row["address"]).startswith("noreply@")])
+    return {"name": row["from"], "first": str(row["from"]).split()[0], "address": row["address"]}
 
 
-def idea(world: World, rng: random.Random) -> dict[str, Any]:
-    """What somebody proposed in the conversation with several people, for task templates."""
+def conversation(world: World, rng: random.Random) -> dict[str, Any]:
+    """The subject of the conversation of several people and what they proposed in it, without articles."""
     rows = [row for row in world.rows("emails") if row["thread"] != row["id"]]
-    row = rng.choice(rows)
-    what = str(row["body"]).split(": ")[-1].rstrip(".")
-    return {"subject": _email(world, str(row["thread"]))["subject"], "what": what, "who": row["from"]}
+    ideas = [re.sub(r"^.*: (?:(?:an?|the) )?(.+)\.$", r"\1", str(row["body"]), flags=re.I) for row in rows]
+    return {"subject": _email(world, str(rows[0]["thread"]))["subject"], "ideas": ideas}
+
+
+def day_ahead(world: World, rng: random.Random) -> str:
+    """A day in the coming weeks, for task templates."""
+    return (world.now + timedelta(days=rng.randint(3, 40))).strftime(DAY)
 
 
 MAKERS = {
+    "day_ahead": day_ahead,
     "bill": bill,
     "bill_folder": bill_folder,
     "writer_of_two": writer_of_two,
     "person": person,
-    "idea": idea,
+    "conversation": conversation,
 }

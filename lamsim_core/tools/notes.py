@@ -295,12 +295,24 @@ def day_ahead(world: World, rng: random.Random, after: str = "") -> str:
     return (start + timedelta(days=rng.randint(3, 30))).strftime(DAY)
 
 
-def fact(world: World, rng: random.Random, kind: str = "number") -> dict[str, Any]:
-    """A note that says what some number or day is, for task templates: the note with ``what`` and ``value``."""
+def fact(world: World, rng: random.Random, kind: str = "number", but: str = "") -> dict[str, Any]:
+    """A note that says what some number or day is, for task templates.
+
+    The note with ``what`` is said, ``words`` of it to search for, its ``value`` and the values of all such notes (``all``).
+    """
     found = [(row, match) for row in world.rows("notes") if (match := _FACT.match(row["text"]))]
     found = [(row, match) for row, match in found if match[2].isdigit() == (kind == "number")]
-    row, match = rng.choice(found)
-    return {**row, "what": match[1], "value": int(match[2]) if kind == "number" else match[2]}
+    row, match = rng.choice([pair for pair in found if pair[0]["id"] != but])
+    words = re.sub(r"^.* (?:of|for|with) (?:the |our |an? )?", "", match[1])
+    value = int(match[2]) if kind == "number" else match[2]
+    return {**row, "what": match[1], "words": words, "value": value, "all": [each[2] for _, each in found]}
 
 
-MAKERS = {"day_ahead": day_ahead, "fact": fact}
+def two_due(world: World, rng: random.Random) -> dict[str, Any]:
+    """A list and a day by which exactly two of its open items are due, for task templates."""
+    name = rng.choice(world.rows("todo_lists"))["name"]
+    dues = sorted(str(row["due"]) for row in world.rows("todo_items") if row["list"] == name and row["due"] and not row["done"])
+    return {"list": name, "day": dues[1]}
+
+
+MAKERS = {"day_ahead": day_ahead, "fact": fact, "two_due": two_due}
