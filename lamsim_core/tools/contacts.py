@@ -347,13 +347,17 @@ def all_numbers(world: World, rng: random.Random) -> list[str]:
     return [number for row in world.rows("contacts") for number in row["phones"].values()]
 
 
-def taken_label(world: World, rng: random.Random) -> dict[str, Any]:
-    """Somebody with a number under one label and none under another, and a new number, for task templates."""
+def taken_label(world: World, rng: random.Random, swapped: bool = False) -> dict[str, Any]:
+    """Somebody with a number under one label and none under another, and a new number, for task templates.
+
+    ``swapped``: the label called taken is the free one.
+    """
     row = rng.choice([row for row in world.rows("contacts") if len(row["phones"]) < 3])
-    labels = ["home", "mobile", "work"]
     taken = rng.choice(sorted(row["phones"]))
-    free = rng.choice([label for label in labels if label not in row["phones"]])
-    return {"name": row["name"], "taken": taken, "free": free, "number": new_number(world, rng, row["phones"][taken])}
+    free = rng.choice([label for label in ("home", "mobile", "work") if label not in row["phones"]])
+    number = new_number(world, rng, row["phones"][taken])
+    labels = {"taken": free, "free": taken} if swapped else {"taken": taken, "free": free}
+    return {"name": row["name"], "number": number, **labels}
 
 
 def three_in(world: World, rng: random.Random, of: str = "groups") -> str:

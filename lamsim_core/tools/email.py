@@ -1,7 +1,7 @@
 """A mailbox: folders, unread and starred mail, conversations, attachments, drafts and a trash.
 
 Mail goes to addresses, not to names; an address is found in the mail of its owner. Reading a mail does not mark it as
-read. Companies send from addresses that take no replies and name another one in the text.
+read. Many companies send from addresses that take no replies; all name another one in the text.
 """
 
 import random
@@ -268,7 +268,11 @@ class _Filler:
     def __init__(self, world: World, rng: random.Random, content: dict[str, Any]) -> None:
         self.world, self.rng, self.ids = world, rng, Ids(rng)
         self.letters = rng.sample(content["letters"], len(content["letters"]))
-        self.services = rng.sample(content["services"], len(content["services"]))
+        silent, open_ones = (
+            rng.sample([each for each in content["services"] if bool(each.get("replies")) is replies], count)
+            for replies, count in ((False, 3), (True, 2))
+        )
+        self.services = rng.sample([*silent, *open_ones], 5)
         domains = content["domains"]
         self.address = {name: f"{_slug(name, '.')}@{rng.choice(domains)}" for name in content["people"]}
         self._day = world.now
@@ -281,7 +285,7 @@ class _Filler:
             "amount": f"{self.rng.randint(1200, 29900) / 100:.2f}",
             "day": (self.world.now + timedelta(days=self.rng.randint(3, 30))).strftime(DAY),
             "time": f"{self.rng.randint(8, 19):02d}:{self.rng.choice(['00', '15', '30', '45'])}",
-            "help": address.replace("noreply@", "service@"),
+            "help": re.sub(r"^\w+@", "service@", address),
         }
         email_id = self.ids("eml")
         row = _row(email_id, folder, sender, address, subject=mail["subject"], attachments=sorted(mail.get("files", ())))
@@ -296,7 +300,8 @@ class _Filler:
     def bill(self, folder: str, **more: Any) -> None:
         """A bill of a company."""
         service = self.services.pop()
-        self.put(folder, service, service["name"], f"noreply@{_slug(service['name'], '-')}.example", **more)
+        box = "billing" if service.get("replies") else "noreply"
+        self.put(folder, service, service["name"], f"{box}@{_slug(service['name'], '-')}.example", **more)
 
     def conversation(self, thread: dict[str, Any], people: list[str]) -> None:
         """The user asked, three people answered; the last answer is in the inbox."""
@@ -322,7 +327,7 @@ class _Filler:
 
 
 def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
-    """A mailbox of about thirty mails: at most eight to a folder, two people with two mails in the inbox."""
+    """A mailbox of about thirty mails: at most eight to a folder, two people with two mails in the inbox, five bills."""
     world.add_table("email_folders", "emails")
     filler = _Filler(world, rng, content)
     bills = rng.choice(content["bill_folders"])
@@ -350,10 +355,16 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
         filler.put("Drafts", draft, "Me", _OWNER, to=[] if name is None else [filler.address[name]])
 
 
-def bill(world: World, rng: random.Random) -> dict[str, Any]:
-    """A company's bill and the address it names for questions (``help``), for task templates."""
-    row, found = rng.choice([(row, m) for row in world.rows("emails") if (m := _HELP.search(row["body"]))])
-    return {**row, "help": found.group()}
+def bill(world: World, rng: random.Random, replies: bool | None = None) -> dict[str, Any]:
+    """A company's bill and the address it names for questions (``help``), for task templates.
+
+    ``replies``: only of companies that take replies, or of those that do not.
+    """
+    found = [(row, match) for row in world.rows("emails") if (match := _HELP.search(row["body"]))]
+    if replies is not None:
+        found = [pair for pair in found if str(pair[0]["address"]).startswith("noreply@") is not replies]
+    row, match = rng.choice(found)
+    return {**row, "help": match.group()}
 
 
 def bill_folder(world: World, rng: random.Random) -> str:
@@ -371,7 +382,7 @@ def writer_of_two(world: World, rng: random.Random) -> str:
 def person(world: World, rng: random.Random) -> dict[str, Any]:
     """Somebody who wrote, with first name and address, for task templates."""
     rows = [row for row in world.rows("emails") if row["folder"] not in (*_HIDDEN, "Sent", "Drafts")]
-    row = rng.choice([row for row in rows if not str(row["address"]).startswith("noreply@")])
+    row = rng.choice([row for row in rows if not _HELP.search(row["body"])])
     return {"name": row["from"], "first": str(row["from"]).split()[0], "address": row["address"]}
 
 
