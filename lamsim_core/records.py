@@ -212,6 +212,8 @@ class ExpectedAnswer(Record):
     """Whether a result of the reference solution holds the value itself (otherwise it is worked out)."""
     sources: tuple[tuple[JsonValue, ...], ...] = ()
     """For each result the value follows from: what only that result holds. An attempt must have seen some of each."""
+    follows_from: tuple[int, ...] = ()
+    """Places of the reference calls whose results these are."""
 
 
 class ToolBinding(Record):
@@ -260,6 +262,14 @@ class Task(Record):
     def id(self) -> str:
         """Readable name: template@seed."""
         return f"{self.template}@{self.seed}"
+
+    @property
+    def bound_tools(self) -> tuple[tuple[ToolSchema, ToolBinding], ...]:
+        """Every tool offered, with what is behind it."""
+        bindings = self.bindings or tuple(
+            ToolBinding(category=self.category, tool=schema.name, parameters={}) for schema in self.tools
+        )
+        return tuple(zip(self.tools, bindings, strict=True))
 
     @cached_property
     def key(self) -> str:
