@@ -213,9 +213,7 @@ def update_contact(
 
 
 @tool(mutates=True)
-def change_contact_group(
-    world: World, contact_id: str, group: str, change: Literal["join", "leave"]
-) -> dict[str, Any]:
+def change_contact_group(world: World, contact_id: str, group: str, change: Literal["join", "leave"]) -> dict[str, Any]:
     """Put a contact into a group or take it out.
 
     Args:
@@ -362,7 +360,9 @@ def taken_label(world: World, rng: random.Random, swapped: bool = False) -> dict
 
 def three_in(world: World, rng: random.Random, of: str = "groups") -> str:
     """A group, or a company, with exactly three members, for task templates."""
-    found = [name for row in world.rows("contacts") for name in (row["groups"] if of == "groups" else [row[of]]) if name]
+    found = [
+        name for row in world.rows("contacts") for name in (row["groups"] if of == "groups" else [row[of]]) if name
+    ]
     return rng.choice(sorted({str(name) for name in found if found.count(name) == 3}))
 
 

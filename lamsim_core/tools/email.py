@@ -288,7 +288,9 @@ class _Filler:
             "help": re.sub(r"^\w+@", "service@", address),
         }
         email_id = self.ids("eml")
-        row = _row(email_id, folder, sender, address, subject=mail["subject"], attachments=sorted(mail.get("files", ())))
+        row = _row(
+            email_id, folder, sender, address, subject=mail["subject"], attachments=sorted(mail.get("files", ()))
+        )
         letter = {"body": mail["body"].format(**fields), "date": date.strftime(MOMENT), **more}
         self.world.insert("emails", {**row, **letter})
         return email_id
@@ -306,9 +308,7 @@ class _Filler:
     def conversation(self, thread: dict[str, Any], people: list[str]) -> None:
         """The user asked, three people answered; the last answer is in the inbox."""
         ideas = self.rng.sample(thread["ideas"], len(people))
-        mails = [
-            {"subject": f"Re: {thread['subject']}", "body": thread["answer"].format(idea=idea)} for idea in ideas
-        ]
+        mails = [{"subject": f"Re: {thread['subject']}", "body": thread["answer"].format(idea=idea)} for idea in ideas]
         first = {"subject": thread["subject"], "body": thread["opening"]}
         to = sorted(self.address[name] for name in people)
         ids = [
@@ -398,11 +398,4 @@ def day_ahead(world: World, rng: random.Random) -> str:
     return (world.now + timedelta(days=rng.randint(3, 40))).strftime(DAY)
 
 
-MAKERS = {
-    "day_ahead": day_ahead,
-    "bill": bill,
-    "bill_folder": bill_folder,
-    "writer_of_two": writer_of_two,
-    "person": person,
-    "conversation": conversation,
-}
+MAKERS = {make.__name__: make for make in (bill, bill_folder, writer_of_two, person, conversation, day_ahead)}

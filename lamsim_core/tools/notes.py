@@ -100,9 +100,7 @@ def read_note(world: World, note_id: str) -> dict[str, Any]:
 
 
 @tool(mutates=True)
-def create_note(
-    world: World, title: Text, text: Text, notebook: str, tags: list[str] | None = None
-) -> dict[str, Any]:
+def create_note(world: World, title: Text, text: Text, notebook: str, tags: list[str] | None = None) -> dict[str, Any]:
     """Write a new note. Its title must be new in the notebook.
 
     Args:
@@ -206,14 +204,14 @@ def add_todo(
     return view(world.insert("todo_items", item), "id", "text", "list", "due", "priority")
 
 
-def _item(item_id: str, text: str, list_name: str, due: str | None, priority: str, done: bool = False) -> dict[str, Any]:
+def _item(
+    item_id: str, text: str, list_name: str, due: str | None, priority: str, done: bool = False
+) -> dict[str, Any]:
     return {"id": item_id, "text": text, "list": list_name, "due": due, "priority": priority, "done": done}
 
 
 @tool(mutates=True)
-def update_todo(
-    world: World, todo_id: str, due: Day | None = None, priority: Priority | None = None
-) -> dict[str, Any]:
+def update_todo(world: World, todo_id: str, due: Day | None = None, priority: Priority | None = None) -> dict[str, Any]:
     """Change the due day or the priority of an open to-do item.
 
     Args:
@@ -275,7 +273,9 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     for note, locked in zip(chosen, locks, strict=True):
         value = rng.randint(*note["between"]) if "between" in note else day_ahead(world, rng)
         labels = sorted(rng.sample(tags, rng.choice([0, 1, 1, 2])))
-        row = _note_row(ids("not"), note["title"], note["text"].format(value=value), notebooks[note["in"]], labels, locked)
+        row = _note_row(
+            ids("not"), note["title"], note["text"].format(value=value), notebooks[note["in"]], labels, locked
+        )
         world.insert("notes", row)
     lists = rng.sample(content["lists"], 3)
     for name in lists:
@@ -311,7 +311,9 @@ def fact(world: World, rng: random.Random, kind: str = "number", but: str = "") 
 def two_due(world: World, rng: random.Random) -> dict[str, Any]:
     """A list and a day by which exactly two of its open items are due, for task templates."""
     name = rng.choice(world.rows("todo_lists"))["name"]
-    dues = sorted(str(row["due"]) for row in world.rows("todo_items") if row["list"] == name and row["due"] and not row["done"])
+    dues = sorted(
+        str(row["due"]) for row in world.rows("todo_items") if row["list"] == name and row["due"] and not row["done"]
+    )
     return {"list": name, "day": dues[1]}
 
 
