@@ -6,6 +6,7 @@ and stored without blanks.
 
 import random
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -296,9 +297,9 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
         )
         world.insert("contacts", row)
     doubles = rng.sample([row for row in world.rows("contacts") if len(row["phones"]) < 3], 2)
-    for row, nickname in zip(doubles, rng.sample(content["nicknames"], 2), strict=True):
-        label = rng.choice([label for label in ("home", "work") if label not in row["phones"]])
-        code = next(person["code"] for person in people if person["name"] == row["name"])
+    for twin, nickname in zip(doubles, rng.sample(content["nicknames"], 2), strict=True):
+        label = rng.choice([label for label in ("home", "work") if label not in twin["phones"]])
+        code = next(person["code"] for person in people if person["name"] == twin["name"])
         email = f"{_mail_name(nickname)}@{rng.choice(content['domains'])}"
         world.insert("contacts", _row(ids("con"), nickname, None, {label: f"{code}{next(numbers)}"}, [email]))
 
@@ -366,7 +367,7 @@ def three_in(world: World, rng: random.Random, of: str = "groups") -> str:
     return rng.choice(sorted({str(name) for name in found if found.count(name) == 3}))
 
 
-MAKERS = {
+MAKERS: dict[str, Callable[..., Any]] = {
     "phone": phone,
     "all_numbers": all_numbers,
     "taken_label": taken_label,

@@ -6,6 +6,7 @@ read. Many companies send from addresses that take no replies; all name another 
 
 import random
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -268,11 +269,10 @@ class _Filler:
     def __init__(self, world: World, rng: random.Random, content: dict[str, Any]) -> None:
         self.world, self.rng, self.ids = world, rng, Ids(rng)
         self.letters = rng.sample(content["letters"], len(content["letters"]))
-        silent, open_ones = (
-            rng.sample([each for each in content["services"] if bool(each.get("replies")) is replies], count)
-            for replies, count in ((False, 3), (True, 2))
-        )
-        self.services = rng.sample([*silent, *open_ones], 5)
+        silent, answering = content["silent_services"], content["answering_services"]
+        self.bills = [(mail, "noreply") for mail in rng.sample(silent, 3)]
+        self.bills += [(mail, "billing") for mail in rng.sample(answering, 2)]
+        rng.shuffle(self.bills)
         domains = content["domains"]
         self.address = {name: f"{_slug(name, '.')}@{rng.choice(domains)}" for name in content["people"]}
         self._day = world.now
@@ -301,9 +301,8 @@ class _Filler:
 
     def bill(self, folder: str, **more: Any) -> None:
         """A bill of a company."""
-        service = self.services.pop()
-        box = "billing" if service.get("replies") else "noreply"
-        self.put(folder, service, service["name"], f"{box}@{_slug(service['name'], '-')}.example", **more)
+        mail, box = self.bills.pop()
+        self.put(folder, mail, mail["name"], f"{box}@{_slug(mail['name'], '-')}.example", **more)
 
     def conversation(self, thread: dict[str, Any], people: list[str]) -> None:
         """The user asked, three people answered; the last answer is in the inbox."""
@@ -398,4 +397,6 @@ def day_ahead(world: World, rng: random.Random) -> str:
     return (world.now + timedelta(days=rng.randint(3, 40))).strftime(DAY)
 
 
-MAKERS = {make.__name__: make for make in (bill, bill_folder, writer_of_two, person, conversation, day_ahead)}
+MAKERS: dict[str, Callable[..., Any]] = {
+    make.__name__: make for make in (bill, bill_folder, writer_of_two, person, conversation, day_ahead)
+}

@@ -6,6 +6,7 @@ notebook, and a list holds no open item twice. Done items cannot be changed.
 
 import random
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -317,4 +318,4 @@ def two_due(world: World, rng: random.Random) -> dict[str, Any]:
     return {"list": name, "day": dues[1]}
 
 
-MAKERS = {"day_ahead": day_ahead, "fact": fact, "two_due": two_due}
+MAKERS: dict[str, Callable[..., Any]] = {"day_ahead": day_ahead, "fact": fact, "two_due": two_due}

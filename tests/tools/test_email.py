@@ -160,10 +160,10 @@ def test_populated_mailboxes_hold_their_invariants(seed: int) -> None:
 
 def test_no_name_contains_another() -> None:
     """Or naming one would name the other too."""
-    content = get_category("email").content
-    subjects = [e["subject"] for key in ("letters", "services", "threads", "junk", "drafts") for e in content[key]]
-    people = [*content["people"], *(e["name"] for e in content["services"])]
-    files = [name for key in ("letters", "services") for e in content[key] for name in e.get("files", ())]
+    content, services = get_category("email").content, ("silent_services", "answering_services")
+    subjects = [e["subject"] for key in ("letters", *services, "threads", "junk", "drafts") for e in content[key]]
+    people = [*content["people"], *(e["name"] for key in services for e in content[key])]
+    files = [name for key in ("letters", *services) for e in content[key] for name in e.get("files", ())]
     for pool in (subjects, people, files, [*content["folders"], *content["bill_folders"]]):
         names = [name.casefold() for name in pool]
         assert [(a, b) for a in names for b in names if a != b and a in b] == []
