@@ -307,19 +307,13 @@ class _Filler:
     def conversation(self, thread: dict[str, Any], people: list[str]) -> None:
         """The user asked, three people answered; the last answer is in the inbox."""
         ideas = self.rng.sample(thread["ideas"], len(people))
-        mails = [{"subject": f"Re: {thread['subject']}", "body": thread["answer"].format(idea=idea)} for idea in ideas]
         first = {"subject": thread["subject"], "body": thread["opening"]}
         to = sorted(self.address[name] for name in people)
-        ids = [
-            self.put(
-                "Archive" if index else "Inbox",
-                mail,
-                name,
-                self.address[name],
-                to=sorted({_OWNER, *to} - {self.address[name]}),
-            )
-            for index, (mail, name) in enumerate(zip(mails, people, strict=True))
-        ]
+        ids = []
+        for name, idea, folder in zip(people, ideas, ("Inbox", "Archive", "Archive"), strict=True):
+            mail = {"subject": f"Re: {thread['subject']}", "body": thread["answer"].format(idea=idea)}
+            address = self.address[name]
+            ids.append(self.put(folder, mail, name, address, to=sorted({_OWNER, *to} - {address})))
         root = self.put("Sent", first, "Me", _OWNER, to=to)
         for email_id in ids:
             self.world.update("emails", email_id, thread=root)
