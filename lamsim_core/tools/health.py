@@ -284,7 +284,7 @@ def _day(world: World, days: int) -> str:
 def _fill_slots(world: World, rng: random.Random, content: dict[str, Any], ids: Ids) -> None:
     """Two practitioners in each of four fields with three free slots each, no two starts alike but one.
 
-    Two of the eight have an appointment with the user. The second of these starts when the earliest free slot of
+    Two of the eight have an appointment with the user, before their free slots. The second of these starts when the earliest free slot of
     another field does, so that this slot cannot be booked.
     """
     fields = rng.sample(content["specialties"], 4)
@@ -296,9 +296,10 @@ def _fill_slots(world: World, rng: random.Random, content: dict[str, Any], ids: 
     rng.shuffle(starts)
     rows = []
     for index, (name, practice) in enumerate(zip(names, practices, strict=True)):
-        for number in range(4 if index in (0, 2) else 3):
+        own = index in (0, 2)
+        for number, start in enumerate(sorted(starts.pop() for _ in range(4 if own else 3))):
             row = {"specialty": fields[index // 2], "practitioner": name, "practice": practice}
-            rows.append({**row, "start": starts.pop().strftime(MOMENT), "booked": number == 3})
+            rows.append({**row, "start": start.strftime(MOMENT), "booked": own and number == 0})
     blocked = min((row for row in rows if row["specialty"] == fields[2]), key=lambda row: str(row["start"]))
     next(row for row in rows if row["booked"] and row["specialty"] == fields[1])["start"] = blocked["start"]
     for row in rng.sample(rows, len(rows)):
