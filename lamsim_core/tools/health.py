@@ -5,7 +5,8 @@ due; appointments may not overlap, one for each practitioner, and can be cancell
 """
 
 import random
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -282,48 +283,77 @@ def _day(world: World, days: int) -> str:
 
 
 def _fill_slots(world: World, rng: random.Random, content: dict[str, Any], ids: Ids) -> None:
-    """Two practitioners in each of four fields with three free slots each, no two starts alike but one.
+    """Two practitioners in each of four fields with three free slots each.
 
     Two of the eight have an appointment with the user, before their free slots. The second of these starts when the earliest free slot of
     another field does, so that this slot cannot be booked.
     """
     fields = rng.sample(content["specialties"], 4)
     names, practices = rng.sample(content["practitioners"], 8), rng.sample(content["practices"], 8)
-    starts: list[datetime] = []
-    for day in range(3, 19):
-        for hour in rng.sample(range(8, 18), 3):
-            starts.append(_on(world, day, hour, rng.choice([0, 15, 30, 45])))
-    rng.shuffle(starts)
-    rows = []
-    for index, (name, practice) in enumerate(zip(names, practices, strict=True)):
-        own = index in (0, 2)
-        for number, start in enumerate(sorted(starts.pop() for _ in range(4 if own else 3))):
-            row = {"specialty": fields[index // 2], "practitioner": name, "practice": practice}
-            rows.append({**row, "start": start.strftime(MOMENT), "booked": own and number == 0})
-    blocked = min((row for row in rows if row["specialty"] == fields[2]), key=lambda row: str(row["start"]))
-    next(row for row in rows if row["booked"] and row["specialty"] == fields[1])["start"] = blocked["start"]
+    people = list(zip(names, practices, [field for field in fields for _ in range(2)], strict=True))
+    while True:
+        rows = _draw_slots(world, rng, people)
+        if not _clashes(rows, fields[3]) and _clashes(rows, fields[2]) == [True] and not _clashes(rows, fields[0]):
+            break
     for row in rng.sample(rows, len(rows)):
         world.insert("health_slots", {"id": ids("slt"), **row})
 
 
-def _on(world: World, day: int, hour: int, minute: int) -> datetime:
-    return (world.now + timedelta(days=day)).replace(hour=hour, minute=minute)
+def _draw_slots(world: World, rng: random.Random, people: list[tuple[str, str, str]]) -> list[dict[str, Any]]:
+    starts = [
+        (world.now + timedelta(days=day)).replace(hour=hour, minute=rng.choice([0, 15, 30, 45]))
+        for day in range(3, 19)
+        for hour in rng.sample(range(8, 18), 3)
+    ]
+    rng.shuffle(starts)
+    rows = []
+    for index, (name, practice, field) in enumerate(people):
+        own = index in (0, 2)
+        for number, start in enumerate(sorted(starts.pop() for _ in range(4 if own else 3))):
+            row = {"specialty": field, "practitioner": name, "practice": practice}
+            rows.append({**row, "start": start.strftime(MOMENT), "booked": own and number == 0})
+    blocked = min(str(row["start"]) for row in rows if row["specialty"] == people[4][2])
+    next(row for row in rows if row["booked"] and row["practitioner"] == people[2][0])["start"] = blocked
+    return rows
 
 
-def blocked_specialty(world: World, rng: random.Random, blocked: bool = True) -> str:
-    """A field whose earliest free slot meets an appointment of the user, or one where the user has none, for templates."""
-    own = [row for row in world.rows("health_slots") if row["booked"]]
-    fields = sorted({str(row["specialty"]) for row in world.rows("health_slots")} - {str(r["specialty"]) for r in own})
-    starts = [parse_moment(str(row["start"])) for row in own]
+def _clashes(rows: Sequence[FrozenRow], specialty: str) -> list[bool]:
+    """For the free slots of a field, earliest first, whether each meets an appointment of the user; ends with the last."""
+    own = [parse_moment(str(row["start"])) for row in rows if row["booked"]]
+    free = sorted(str(row["start"]) for row in rows if row["specialty"] == specialty and not row["booked"])
+    near = [any(abs(parse_moment(start) - other) < timedelta(hours=1) for other in own) for start in free]
+    while near and not near[-1]:
+        near.pop()
+    return near
+
+
+def free_specialty(world: World, rng: random.Random, blocked: bool = False) -> str:
+    """A field in which the user has no appointment, for task templates.
+
+    ``blocked``: its earliest free slot, and only that, meets an appointment with somebody else; otherwise none does.
+    """
+    rows = world.rows("health_slots")
+    fields = {str(row["specialty"]) for row in rows} - {str(row["specialty"]) for row in rows if row["booked"]}
+    return rng.choice(sorted(field for field in fields if _clashes(rows, field) == ([True] if blocked else [])))
+
+
+def workout_span(world: World, rng: random.Random) -> dict[str, str]:
+    """A sport and a day without it, with one workout before and two after at least, for task templates."""
     found = []
-    for field in fields:
-        free = [str(r["start"]) for r in world.rows("health_slots") if r["specialty"] == field and not r["booked"]]
-        near = [
-            any(abs(parse_moment(start) - other) < timedelta(hours=1) for other in starts) for start in sorted(free)
-        ]
-        if (blocked and near[0] and not near[1]) or (not blocked and not any(near)):
-            found.append(field)
+    for sport in _SPORTS:
+        days = [str(row["day"]) for row in world.rows("workouts") if row["sport"] == sport]
+        for day in (_day(world, -ago) for ago in range(1, 40)):
+            if day not in days and min(days, default=day) < day and sum(other > day for other in days) > 1:
+                found.append({"sport": sport, "day": day})
     return rng.choice(found)
 
 
-MAKERS = {"blocked_specialty": blocked_specialty}
+def dose_time(world: World, rng: random.Random) -> dict[str, Any]:
+    """A time of day at which some medicines are to be taken and others are not, for task templates."""
+    plans = world.rows("medication_plans")
+    times = sorted({str(time) for row in plans for time in row["times"]})
+    found = [{"time": time, "medicines": [row["medicine"] for row in plans if time in row["times"]]} for time in times]
+    return rng.choice([entry for entry in found if 1 < len(entry["medicines"]) < len(plans)] or found)
+
+
+MAKERS = {"free_specialty": free_specialty, "workout_span": workout_span, "dose_time": dose_time}

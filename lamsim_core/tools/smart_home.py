@@ -308,6 +308,8 @@ class _Values:
         self._kwh = rng.sample(range(5, 640), 8)
         self._degrees = rng.sample(range(150, 246), 4)
         self._targets = rng.sample(range(36, 47), 4)
+        self._lights_on = rng.sample([True] * 4 + [False] * 3, 7)
+        self._plugs_on = rng.sample([True] * 4 + [False] * 2, 6)
         self._doors = rng.sample([(False, True), (False, False), (True, True)], 3)
 
     def settings(self, kind: str, name: str) -> dict[str, Any]:
@@ -315,7 +317,12 @@ class _Values:
         rng = self._rng
         if kind == "light":
             brightness, white = 5 * rng.randint(3, 20), rng.choice(_WHITES)
-            return {"on": rng.random() < 0.6, "brightness": brightness, "colour": white, "coloured": rng.random() < 0.6}
+            return {
+                "on": self._lights_on.pop(),
+                "brightness": brightness,
+                "colour": white,
+                "coloured": rng.random() < 0.6,
+            }
         if kind == "thermostat":
             mode, target = rng.choice(["heat", "heat", "cool"]), self._targets.pop() / 2
             limits = {"lowest": rng.choice([5, 10, 15]), "highest": rng.choice([24, 25, 26])}
@@ -327,7 +334,7 @@ class _Values:
             return {"closed": 10 * rng.randint(1, 9), "wind_alarm": False}
         if kind == "plug":
             protected = name == self._always_on
-            on = protected or rng.random() < 0.5
+            on = protected or self._plugs_on.pop()
             watts = rng.randint(8, 900) if on else 0
             return {"on": on, "watts": watts, "kwh_today": self._kwh.pop() / 100, "always_on": protected}
         unit, low, high = next(self._measures[measure] for measure in self._measures if f" {measure} sensor" in name)
