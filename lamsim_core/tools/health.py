@@ -32,7 +32,7 @@ TITLE = "Health"
 FAMILY = "home"
 
 Sport = Literal["running", "cycling", "swimming", "walking", "rowing", "yoga"]
-Specialty = Literal["physiotherapy", "dentistry", "dermatology", "nutrition", "eye care", "general practice"]
+Specialty = Literal["physiotherapy", "dentistry", "dermatology", "nutrition", "vision care", "general practice"]
 
 _SPORTS = {"running": 10.0, "cycling": 21.0, "swimming": 2.4, "walking": 5.0, "rowing": 8.0, "yoga": 0.0}
 """Usual speed in kilometres an hour."""
@@ -254,11 +254,11 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
             row |= {
                 "steps": steps[0] // 10,
                 "sleep_hours": None,
-                "water_ml": 50 * rng.randint(2, 16),
+                "water_ml": 50 * rng.randint(14, 26),
                 "weight_kg": None,
             }
         world.insert("health_days", {"id": ids("day"), **row})
-    goals = {"steps": 500 * rng.randint(12, 28), "water": 100 * rng.randint(16, 30), "sleep": rng.randint(14, 18) / 2}
+    goals = {"steps": 500 * rng.randint(12, 28), "water": 100 * rng.randint(15, 22), "sleep": rng.randint(14, 18) / 2}
     for metric, target in goals.items():
         world.insert("health_goals", {"id": ids("gol"), "metric": metric, "target": target})
     sports = rng.sample(sorted(_SPORTS), 4)
@@ -285,8 +285,8 @@ def _day(world: World, days: int) -> str:
 def _fill_slots(world: World, rng: random.Random, content: dict[str, Any], ids: Ids) -> None:
     """Two practitioners in each of four fields with three free slots each.
 
-    Two of the eight have an appointment with the user, before their free slots. The second of these starts when the earliest free slot of
-    another field does, so that this slot cannot be booked.
+    Two of the eight have an appointment with the user, before their free slots. The second of these starts when the
+    earliest free slot of another field does, so that this slot cannot be booked.
     """
     fields = rng.sample(content["specialties"], 4)
     names, practices = rng.sample(content["practitioners"], 8), rng.sample(content["practices"], 8)

@@ -229,13 +229,14 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
         world.insert("news_sources", {"id": ids("src"), "name": name, "muted_until": until})
     authors = rng.sample(content["authors"], 24)
     headlines = rng.sample(content["headlines"], 24)
-    for index, (headline, author, ago) in enumerate(zip(headlines, authors, rng.sample(range(1, 36), 24), strict=True)):
+    days, minutes = rng.sample(range(1, 36), 24), rng.sample(range(2, 27), 24)
+    for index, (headline, author, ago) in enumerate(zip(headlines, authors, days, strict=True)):
         row = {
             **view(headline, "title", "section"),
             "source": sources[index % len(sources)],
             "author": author,
             "date": (world.now - timedelta(days=ago)).strftime(DAY),
-            "minutes": rng.randint(2, 19),
+            "minutes": minutes[index],
             **view(headline, "summary", "question", "figure"),
         }
         world.insert("articles", {"id": ids("art"), **row})
@@ -251,13 +252,13 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
 
 
 def _fill_lists(world: World, rng: random.Random, content: dict[str, Any], ids: Ids) -> None:
-    """Four lists of different articles, the first full; and two comments of the past."""
+    """Four lists of different articles, the first full, the second with places for two; and two comments of the past."""
     readable = [str(row["id"]) for row in findable_articles(world)]
     rng.shuffle(readable)
     names = rng.sample(content["reading_lists"], 4)
     for index, name in enumerate(names):
         saved = sorted(readable.pop() for _ in range(rng.randint(3, 4)))
-        most = len(saved) if index == 0 else len(saved) + rng.randint(1, 3)
+        most = len(saved) + (0, rng.randint(2, 3), rng.randint(1, 3), rng.randint(1, 3))[index]
         world.insert("reading_lists", {"id": ids("lst"), "name": name, "most": most, "article_ids": saved})
     for text, article_id in zip(rng.sample(content["comments"], 2), readable, strict=False):
         day = str(_article(world, article_id)["date"])

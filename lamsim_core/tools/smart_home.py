@@ -316,7 +316,7 @@ class _Values:
         """Settings of a device of this kind."""
         rng = self._rng
         if kind == "light":
-            brightness, white = 5 * rng.randint(3, 20), rng.choice(_WHITES)
+            brightness, white = 5 * rng.randint(3, 18), rng.choice(_WHITES)
             return {
                 "on": self._lights_on.pop(),
                 "brightness": brightness,
