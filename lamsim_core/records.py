@@ -212,6 +212,8 @@ class ExpectedAnswer(Record):
     """Whether a result of the reference solution holds the value itself (otherwise it is worked out)."""
     sources: tuple[tuple[JsonValue, ...], ...] = ()
     """For each result the value follows from: what only that result holds. An attempt must have seen some of each."""
+    follows_from: tuple[int, ...] = ()
+    """Places of the reference calls whose results these are."""
 
 
 class ToolBinding(Record):

@@ -33,12 +33,10 @@ def why_ungrounded(answer: ExpectedAnswer, steps: Sequence[Step]) -> str | None:
     A value that a result holds must have been seen; a value that has to be worked out needs a result it follows from.
     Other ways to the same knowledge count: only what was seen matters, not which tool told it.
     """
-    results = [s.observation.content for s in steps if s.observation is not None and s.observation.ok]
-    if not results:
+    seen = _seen(steps)
+    if seen is None:
         return "The answer was given without looking anything up."
-    seen = list(leaves(results))
-    values = answer.value if isinstance(answer.value, list) else [answer.value]
-    if all(_told(value, seen) for value in values) and (answer.direct or not common_number(answer.value)):
+    if all(holds(seen, value) for value in values_of(answer)) and (answer.direct or not common_number(answer.value)):
         return None
     if answer.direct and answer.kind != "number":
         return "The answer was not looked up: no result that was seen holds it."
@@ -48,7 +46,24 @@ def why_ungrounded(answer: ExpectedAnswer, steps: Sequence[Step]) -> str | None:
     return "The answer was not looked up: no result that was seen holds what it follows from."
 
 
-def _told(value: JsonValue, seen: Iterable[JsonValue]) -> bool:
+def told(value: JsonValue, steps: Sequence[Step]) -> bool:
+    """Whether a result that was seen holds a value."""
+    return holds(_seen(steps) or [], value)
+
+
+def values_of(answer: ExpectedAnswer) -> list[JsonValue]:
+    """The values an answer names."""
+    return list(answer.value) if isinstance(answer.value, list) else [answer.value]
+
+
+def _seen(steps: Sequence[Step]) -> list[JsonValue] | None:
+    """Every text and number of the results of calls that ran; None when none ran."""
+    results = [s.observation.content for s in steps if s.observation is not None and s.observation.ok]
+    return list(leaves(results)) if results else None
+
+
+def holds(seen: Iterable[JsonValue], value: JsonValue) -> bool:
+    """Whether a value is among texts and numbers, or a whole phrase within one of the texts."""
     return any(same_leaf(leaf, value) or (isinstance(leaf, str) and names(leaf, str(value))) for leaf in seen)
 
 

@@ -6,8 +6,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from lamsim_core.feedback.answer import names
-from lamsim_core.feedback.grounding import common_number, leaves, same_leaf
+from lamsim_core.feedback.grounding import common_number, holds, leaves, same_leaf, values_of
 from lamsim_core.records import ExpectedAnswer
 from lamsim_core.tasks.drawing import RedrawError
 from lamsim_core.tasks.expressions import evaluate, names_in
@@ -42,14 +41,14 @@ def expected_answer(
     if expect.answer is None:
         return None
     answer = _value(template, expect.answer, scope)
-    sources = [results[name] for name in _source_names(expect.answer, results)] or list(results.values())[-1:]
-    values = cast(list[JsonValue], answer.value) if answer.kind == "list" else [answer.value]
-    seen = [leaf for source in sources for leaf in leaves(source)]
-    direct = all(
-        any(same_leaf(leaf, value) or (isinstance(leaf, str) and names(leaf, str(value))) for leaf in seen)
-        for value in values
-    )
-    return answer.model_copy(update={"direct": direct, "sources": tuple(_distinct(sources, results))})
+    order = list(results)
+    named = _source_names(expect.answer, results) or order[-1:]
+    sources = [results[name] for name in named]
+    seen = list(leaves(sources))
+    direct = all(holds(seen, value) for value in values_of(answer))
+    places = tuple(order.index(name) for name in named)
+    groups = tuple(_distinct(sources, results))
+    return answer.model_copy(update={"direct": direct, "sources": groups, "follows_from": places})
 
 
 def closing_message(
