@@ -151,7 +151,7 @@ def set_health_goal(world: World, metric: Literal["steps", "water", "sleep"], ta
         raise ToolRefusedError(f"A goal for {metric} must be between {low} and {high}.")
     row = next(row for row in world.rows("health_goals") if row["metric"] == metric)
     world.update("health_goals", str(row["id"]), target=float(round(target, 1)) if metric == "sleep" else round(target))
-    return {"goal": metric, "before": row["target"], "now": target}
+    return {"changed_goal": metric}
 
 
 @tool(mutates=False)
