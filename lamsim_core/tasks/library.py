@@ -97,6 +97,36 @@ def parse_own(settings: Settings, text: str) -> Template:
     return templates[0]
 
 
+def template_text(settings: Settings, template: Template) -> str:
+    """A template as it is written in its file. Raises InvalidInputError when the file cannot be read."""
+    for own in own_templates(settings):
+        if own.id == template.id:
+            return own.text
+    path = settings.data / template.category / "tasks.yaml"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InvalidInputError(f"The tasks of category {template.category!r} cannot be read: {error}") from error
+    rest = lines[template.line - 1 :]
+    end = next((place for place, line in enumerate(rest) if place and line.startswith(("- id:", "#"))), len(rest))
+    return "\n".join(rest[:end]).rstrip() + "\n"
+
+
+def line_of(text: str, error: InvalidInputError) -> int | None:
+    """The line of a template that an error is about, counted from 1: where the error says, or where what it quotes stands."""
+    message = str(error)
+    for quoted in sorted(re.findall(r"'([^']{3,})'|\"([^\"]{3,})\"", message), key=lambda pair: -len("".join(pair))):
+        place = text.find("".join(quoted))
+        if place >= 0 and not re.match(r"- id:", text[text.rfind("\n", 0, place) + 1 :]):
+            return text.count("\n", 0, place) + 1
+    call = re.search(r"\bcall (\d+)\b", message)
+    if call:
+        calls = [match.start() for match in re.finditer(r"\bcall:", text)]
+        if int(call[1]) <= len(calls):
+            return text.count("\n", 0, calls[int(call[1]) - 1]) + 1
+    return error.line if isinstance(error, TaskTemplateError) else None
+
+
 def save_own(settings: Settings, text: str) -> Template:
     """Keep a template of the user's own; one of the same id is replaced.
 
