@@ -145,9 +145,10 @@ def test_looks_vary_and_lead_back_to_the_tools() -> None:
         for schema, binding in task.bound_tools:
             own = categories()[binding.category].tools[binding.tool].schema
             properties: Any = own.parameters["properties"]
+            required: Any = own.parameters["required"]
             offered: Any = schema.parameters["properties"]
             assert set(binding.parameters) == set(offered)
-            assert set(own.parameters["required"]) <= set(binding.parameters.values()) <= set(properties)  # type: ignore[call-overload]
+            assert set(required) <= set(binding.parameters.values()) <= set(properties)
             if task.style == "plain":
                 assert schema == own
 

@@ -16,7 +16,14 @@ SEEDS = [*range(30), *range(100_000, 100_020)]
 
 
 def match(match_id: str, home: str, away: str, starts: str, goals: tuple[int, int] | None, left: int) -> dict[str, Any]:
-    row = {"id": match_id, "home": home, "away": away, "starts": starts, "home_goals": None, "away_goals": None}
+    row: dict[str, Any] = {
+        "id": match_id,
+        "home": home,
+        "away": away,
+        "starts": starts,
+        "home_goals": None,
+        "away_goals": None,
+    }
     if goals:
         row |= {"home_goals": goals[0], "away_goals": goals[1]}
     return {**row, "standing_price": 9.5, "seated_price": 30.0, "tickets_left": left}
