@@ -4,6 +4,7 @@
     ├── NotFoundError            an unknown model, task, tool, trajectory, dataset, job ...
     ├── InvalidInputError        a value from a user, a file or the command line that cannot be used
     │   └── TaskTemplateError    a task template that cannot load; knows its file and line
+    │       └── UnfairSeedError  a template has no fair instance for one seed; it may have for the next
     ├── StoreError               the journal or the index
     │   ├── DamagedRecordError   bytes in a journal segment that are not what was written; knows segment and offset
     │   └── StoreWriteError      a record could not be made durable (disk full, I/O error); nothing was acknowledged
@@ -53,6 +54,10 @@ class TaskTemplateError(InvalidInputError):
         self.source = source
         self.line = line
         self.template = template
+
+
+class UnfairSeedError(TaskTemplateError):
+    """No fair instance of a template was found for one seed."""
 
 
 class StoreError(LamsimError):

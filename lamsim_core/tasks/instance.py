@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from lamsim_core.canonical import derive_seed
 from lamsim_core.environment import MOMENT, Environment, World
-from lamsim_core.errors import InvalidInputError
+from lamsim_core.errors import InvalidInputError, UnfairSeedError
 from lamsim_core.feedback.answer import leaks
 from lamsim_core.records import ExpectedAnswer, GoldCall, Task, ToolBinding, ToolCall
 from lamsim_core.tasks.answers import closing_message, expected_answer
@@ -40,7 +40,8 @@ def instantiate(template: Template, seed: int) -> Task:
     """The instance of ``template`` for ``seed``: always the same task for the same seed.
 
     Raises:
-        TaskTemplateError: the template's expressions fail, or no fair task was found.
+        UnfairSeedError: no fair task was found for this seed.
+        TaskTemplateError: the template's expressions fail.
     """
     reason = ""
     for draw in range(_DRAWS):
@@ -52,7 +53,7 @@ def instantiate(template: Template, seed: int) -> Task:
         except InvalidInputError as error:
             raise template.error(str(error)) from error
     raise template.error(
-        f"no fair instance for seed {seed} in {_DRAWS} drawings; the last was refused because {reason}"
+        f"no fair instance for seed {seed} in {_DRAWS} drawings; the last was refused because {reason}", UnfairSeedError
     )
 
 

@@ -1,12 +1,16 @@
 """Splits by construction: which templates, tools and seeds are for training and which are only for measuring."""
 
 import random
+from collections.abc import Iterator, Sequence
 
 from lamsim_core.canonical import derive_seed
-from lamsim_core.errors import InvalidInputError
+from lamsim_core.errors import InvalidInputError, UnfairSeedError
 from lamsim_core.records import Split, Task
 from lamsim_core.tasks.template import Template
 from lamsim_core.tools.held_out import for_training, held_out_tool, split_rules
+
+_SPARE = 50
+"""Seeds planned beyond those needed, in place of some without a fair instance."""
 
 SPLITS: tuple[Split, ...] = ("train", "unseen_instances", "unseen_tools", "unseen_categories")
 
@@ -60,12 +64,23 @@ def plan_tasks(
     Raises:
         InvalidInputError: no template is left, or more instances are asked for than the split has seeds.
     """
-    from lamsim_core.tasks.instance import instantiate
-
     chosen = templates_of(split, categories, templates)
     seeds = seed_range(split)
     rounds = -(-count // len(chosen))
     if count < 1 or rounds > len(seeds):
         raise InvalidInputError(f"Between 1 and {len(seeds) * len(chosen)} tasks can be planned, not {count}.")
-    order = random.Random(derive_seed("plan", split, seed)).sample(seeds, rounds)
-    return [instantiate(chosen[number % len(chosen)], order[number // len(chosen)]) for number in range(count)]
+    order = random.Random(derive_seed("plan", split, seed)).sample(seeds, min(len(seeds), rounds + _SPARE))
+    drawn = [_instances(template, order) for template in chosen]
+    return [next(drawn[number % len(chosen)]) for number in range(count)]
+
+
+def _instances(template: Template, order: Sequence[int]) -> Iterator[Task]:
+    """The instances of a template for seeds in this order; seeds that have no fair one are passed over."""
+    from lamsim_core.tasks.instance import instantiate
+
+    for seed in order:
+        try:
+            yield instantiate(template, seed)
+        except UnfairSeedError:
+            continue
+    raise template.error(f"it has too few fair instances among {len(order)} seeds")

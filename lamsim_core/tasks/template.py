@@ -180,9 +180,9 @@ class Template(_Part):
         """Tools of the solution, each once."""
         return tuple(dict.fromkeys(step.call for step in self.solve))
 
-    def error(self, message: str) -> TaskTemplateError:
+    def error(self, message: str, kind: type[TaskTemplateError] = TaskTemplateError) -> TaskTemplateError:
         """An error that points at this template."""
-        return TaskTemplateError(message, source=self.source, line=self.line or None, template=self.id)
+        return kind(message, source=self.source, line=self.line or None, template=self.id)
 
 
 class _LineLoader(yaml.CSafeLoader):
