@@ -57,25 +57,14 @@ def _fare(world: World, flight: FrozenRow, cabin: str) -> FrozenRow:
     raise ToolRefusedError(f"This {flight['airline']} flight has no {cabin} cabin.")
 
 
-def _offset(world: World, city: str) -> float:
-    return float(require_named(world, "airports", city, "airport", field="city")["utc_offset"])
-
-
-def _time_left(world: World, flight: FrozenRow) -> timedelta:
-    """Until departure; the clock of the world is that of the home city."""
-    home = next(row for row in world.rows("airports") if row["home"])
-    shift = timedelta(hours=_offset(world, str(flight["origin"])) - home["utc_offset"])
-    return parse_moment(str(flight["departs"])) - shift - world.now
-
-
 def _refuse_departed(world: World, flight: FrozenRow) -> None:
-    if _time_left(world, flight) < timedelta(hours=1):
+    if parse_moment(str(flight["departs_at_home"])) - world.now < timedelta(hours=1):
         raise ToolRefusedError("This flight leaves within the hour or has left; it is closed.")
 
 
 def _refuse_checked_in(row: FrozenRow, what: str) -> None:
     if row["status"] == "checked in":
-        raise ToolRefusedError(f"This booking is checked in already; it can no longer be {what}.")
+        raise ToolRefusedError(f"This booking is checked in already; it cannot be {what} any more.")
 
 
 def _take_seats(world: World, fare: FrozenRow, count: int) -> None:
@@ -297,7 +286,7 @@ def check_in_flight(world: World, booking_id: str) -> dict[str, Any]:
     if row["status"] == "checked in":
         raise ToolRefusedError("This booking is checked in already.")
     _refuse_departed(world, flight)
-    if _time_left(world, flight) > timedelta(hours=24):
+    if parse_moment(str(flight["departs_at_home"])) - world.now > timedelta(hours=24):
         opens = parse_moment(str(flight["departs"])) - timedelta(hours=24)
         raise ToolRefusedError(f"Check-in is not open yet; it opens on {opens.strftime(MOMENT)}.")
     fare = _fare(world, flight, str(row["cabin"]))
@@ -309,36 +298,35 @@ def check_in_flight(world: World, booking_id: str) -> dict[str, Any]:
 
 
 def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
-    """A home city with flights to four others in the next weeks, two of them with a way back, and four bookings."""
+    """A home city with flights to five others in the next weeks, two of them with a way back, and four bookings."""
     world.add_table("airports", "travellers", "flights", "flight_fares", "flight_bookings")
     ids = Ids(rng)
     cities = _cities(rng, content["cities"])
     for city in cities:
-        row = {"city": city["name"], "country": city["country"], "utc_offset": city["utc"], "home": city is cities[0]}
-        world.insert("airports", {"id": ids("apt"), **row})
+        world.insert("airports", {"id": ids("apt"), "city": city["name"], "utc_offset": city["utc"]})
     relations = ["self", "partner", rng.choice(["son", "daughter"]), rng.choice(["mother", "father", "colleague"])]
-    ages = [rng.randint(28, 58), rng.randint(28, 58), rng.randint(3, 16), rng.randint(30, 79)]
+    ages = [rng.randint(28, 58), rng.randint(28, 58), rng.randint(3, 16), rng.randint(59, 79)]
     for name, relation, age in zip(rng.sample(content["people"], 4), relations, ages, strict=True):
         world.insert("travellers", {"id": ids("trv"), "name": name, "relation": relation, "age": age})
-    home, first, second, third, fourth = cities
     days = sorted(rng.sample(range(4, 40), 6))
-    legs = [(home, second), (home, third), (home, first), (first, home), (second, home), (home, fourth)]
     airlines = rng.sample(content["airlines"], 6)
-    for (start, end), ahead in zip(legs, days, strict=True):
+    for (start, end), ahead in zip([(0, 2), (0, 3), (0, 1), (1, 0), (0, 4), (4, 0)], days, strict=True):
         day = world.now.replace(hour=0, minute=0) + timedelta(days=ahead)
-        _add_leg(world, rng, start, end, day, rng.sample(airlines, rng.choice([3, 4, 4])), ids)
+        shift = timedelta(hours=cities[start]["utc"] - cities[0]["utc"])
+        drawn = rng.sample(airlines, rng.choice([3, 4, 4]))
+        _add_leg(world, rng, (cities[start], cities[end]), day, drawn, ids, shift)
     today = world.now.replace(minute=0) + timedelta(hours=4)
-    _add_leg(world, rng, home, fourth, today, rng.sample(airlines, 2), ids)
+    _add_leg(world, rng, (cities[0], cities[5]), today, rng.sample(airlines, 2), ids)
     _add_bookings(world, rng, [str(city["name"]) for city in cities], ids)
 
 
 def _cities(rng: random.Random, known: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Five cities, none further from the first than a flight without a stop goes."""
-    while True:
-        drawn: list[dict[str, Any]] = rng.sample(known, 1)
-        near = [city for city in known if city is not drawn[0] and 300 < _distance(drawn[0], city) < 6_000]
-        if len(near) >= 8:
-            return drawn + rng.sample(near, 4)
+    """Six cities, none further from the first than a flight without a stop goes."""
+    near: list[dict[str, Any]] = []
+    while len(near) < 8:
+        home = rng.choice(known)
+        near = [city for city in known if 300 < _distance(home, city) < 6_000]
+    return [home, *rng.sample(near, 5)]
 
 
 def _distance(one: dict[str, Any], two: dict[str, Any]) -> float:
@@ -351,128 +339,96 @@ def _distance(one: dict[str, Any], two: dict[str, Any]) -> float:
 def _add_leg(
     world: World,
     rng: random.Random,
-    start: dict[str, Any],
-    end: dict[str, Any],
+    leg: tuple[dict[str, Any], dict[str, Any]],
     day: datetime,
     airlines: list[str],
     ids: Ids,
+    shift: timedelta = timedelta(0),
 ) -> None:
     """The flights of a day between two cities: one of each airline, no two at the same time or price."""
+    start, end = leg
     km = _distance(start, end)
-    shortest = 40 + km / 13.5
-    opens = day.hour or 6
-    departures = sorted(rng.sample(range(opens * 60, 22 * 60, 25), len(airlines)))
-    prices = rng.sample(range(100, 180), len(airlines))
-    seats = [rng.choice([4, 5, 6, 7, 8, 9]) for _ in range(2)] + [0, rng.choice([1, 2, 2])]
+    departures = sorted(rng.sample(range((day.hour or 6) * 60, 22 * 60, 25), len(airlines)))
+    prices = rng.sample(range(100, 180, 2), len(airlines))
+    seats = [rng.randint(4, 9), rng.randint(4, 9), 0, rng.randint(1, 2)]
     rng.shuffle(seats)
     for airline, clock, percent, left in zip(airlines, departures, prices, seats, strict=False):
-        minutes = 5 * round(shortest * rng.choice([1.0, 1.05, 1.1, 1.4, 1.6]) / 5)
+        minutes = 5 * round((40 + km / 13.5) * rng.choice([1.0, 1.05, 1.1, 1.4, 1.6]) / 5)
         departs = day.replace(hour=0) + timedelta(minutes=clock)
         arrives = departs + timedelta(minutes=minutes, hours=end["utc"] - start["utc"])
         flight_id = ids("flt")
         row = {"airline": airline, "origin": start["name"], "destination": end["name"]}
         row |= {"departs": departs.strftime(MOMENT), "arrives": arrives.strftime(MOMENT), "minutes": minutes}
-        world.insert("flights", {"id": flight_id, **row})
-        price = round((35 + 0.05 * km) * percent / 100) + rng.choice([0.0, 0.5, 0.9])
+        world.insert("flights", {"id": flight_id, **row, "departs_at_home": (departs - shift).strftime(MOMENT)})
+        price = round((60 + 0.05 * km) * percent / 100) + rng.choice([0.0, 0.5, 0.9])
         cabins = [("economy", price, left)]
         if rng.random() < 0.4:
-            cabins.append(("business", round(price * rng.choice([2.2, 2.6, 3.0])) + 0.0, rng.choice([0, 1, 2, 4, 6])))
+            cabins.append(("business", round(price * rng.choice([2.2, 2.6, 3.0])) + 0.0, rng.choice([0, 1, 2, 4])))
         for cabin, cost, free in cabins:
-            seat_map = _free_seats(rng, cabin, min(free, 6))
-            fare = {"flight_id": flight_id, "cabin": cabin, "price": cost, "seats_left": free, "free_seats": seat_map}
-            world.insert("flight_fares", {"id": ids("far"), **fare, **_rules(rng, cabin)})
+            fare = {"flight_id": flight_id, "cabin": cabin, "price": cost, "seats_left": free}
+            fare |= {"free_seats": _free_seats(rng, cabin, min(free, 6)), **_rules(rng, cabin)}
+            world.insert("flight_fares", {"id": ids("far"), **fare})
 
 
 def _free_seats(rng: random.Random, cabin: str, count: int) -> list[str]:
-    rows = rng.sample(range(10, 31), count) if cabin == "economy" else [rng.choice([1, 2, 3, 4]) for _ in range(count)]
-    letters = rng.sample("ABCDEF", count) if cabin == "economy" else rng.sample("ACDF", min(count, 4))
-    return sorted(f"{row}{letter}" for row, letter in zip(rows, letters, strict=False))
+    """Seats in different rows with different letters: six of them are two of each place."""
+    rows, letters = (range(10, 31), "ABCDEF") if cabin == "economy" else (range(1, 5), "ACDF")
+    drawn = zip(rng.sample(rows, count), rng.sample(letters, count), strict=True)
+    return sorted(f"{row}{letter}" for row, letter in drawn)
 
 
 def _rules(rng: random.Random, cabin: str) -> dict[str, Any]:
     """A fare that allows nothing, one that takes fees, or one that is free to change."""
     kind = rng.choice(["light", "standard", "standard", "flex"])
-    fees = {"light": (0, 0), "standard": (rng.randrange(15, 60, 5), rng.randrange(20, 80, 5)), "flex": (0, 0)}[kind]
+    change, cancel = (rng.randrange(15, 60, 5), rng.randrange(20, 45, 5)) if kind == "standard" else (0, 0)
     bag = rng.choice([18, 22, 25, 29, 32, 35]) if cabin == "economy" else 0
-    allowed = kind != "light"
-    return {
-        "bag_fee": bag,
-        "changeable": allowed,
-        "change_fee": fees[0],
-        "refundable": allowed and (kind == "flex" or rng.random() < 0.8),
-        "cancel_fee": fees[1],
-    }
+    rules = {"bag_fee": bag, "changeable": kind != "light", "change_fee": change}
+    return {**rules, "refundable": kind == "flex" or (kind == "standard" and rng.random() < 0.8), "cancel_fee": cancel}
 
 
 def _add_bookings(world: World, rng: random.Random, cities: list[str], ids: Ids) -> None:
     """One to check in for today, one that can be changed, one that cannot, one that is refunded in part."""
-    wishes: list[tuple[str, dict[str, Any]]] = [
-        (cities[4], {}),
-        (cities[2], {"changeable": True, "change_fee": rng.randrange(15, 60, 5)}),
-        (cities[3], {"changeable": False, "refundable": False}),
-        (cities[1], {"refundable": True, "cancel_fee": rng.randrange(20, 45, 5)}),
-    ]
+    wishes: dict[str, dict[str, Any]] = {
+        cities[5]: {},
+        cities[2]: {"changeable": True, "change_fee": rng.randrange(15, 60, 5)},
+        cities[3]: {"changeable": False, "refundable": False},
+        cities[1]: {"refundable": True, "cancel_fee": rng.randrange(20, 45, 5)},
+    }
     names = [str(row["name"]) for row in world.rows("travellers")]
-    for city, rules in wishes:
-        flights = [row for row in world.rows("flights") if row["origin"] == cities[0] and row["destination"] == city]
-        first_day = min(str(row["departs"]) for row in flights)[:10]
-        flight = rng.choice([row for row in flights if str(row["departs"]).startswith(first_day)])
+    for city, rules in wishes.items():
+        flight = rng.choice([row for row in world.rows("flights") if row["destination"] == city])
         people = sorted([names[0], *rng.sample(names[1:], rng.randint(0, 2))])
         fare = _fare(world, flight, "economy")
-        # Six free seats of all kinds, so that there is something to choose from.
-        seats = _free_seats(rng, "economy", 6)
-        world.update("flight_fares", str(fare["id"]), free_seats=seats, seats_left=max(6, fare["seats_left"]), **rules)
-        fare = _fare(world, flight, "economy")
+        seats = {"free_seats": _free_seats(rng, "economy", 6), "seats_left": max(6, fare["seats_left"])}
+        fare = world.update("flight_fares", str(fare["id"]), **seats, **rules)
         bags = rng.randint(0, len(people))
         row = {"flight_id": flight["id"], "cabin": "economy", "travellers": people, "seats": dict.fromkeys(people, "")}
         row |= {"checked_bags": bags, "total": round(fare["price"] * len(people) + fare["bag_fee"] * bags, 2)}
         world.insert("flight_bookings", {"id": ids("fbk"), **row, "status": "booked"})
 
 
-def _options(world: World, origin: str, destination: str, day: str, cabin: str) -> list[dict[str, Any]]:
-    """What a search would show, with the time of departure as clock."""
-    rows = search_flights.function(world, origin=origin, destination=destination, day=day, cabin=cabin)
-    return [{**row, "clock": str(row["departs"])[11:]} for row in rows]  # type: ignore[union-attr, dict-item, index]
-
-
-def flight_leg(world: World, rng: random.Random, cabin: str = "economy", seats: int = 0) -> dict[str, Any]:
-    """Two cities and a coming day with at least two flights, ``seats`` or more left on some of them, for task templates."""
-    legs = sorted({(str(r["origin"]), str(r["destination"]), str(r["departs"])[:10]) for r in world.rows("flights")})
-    fitting = []
-    for origin, destination, day in legs:
-        options = _options(world, origin, destination, day, cabin)
-        roomy = [row for row in options if row["seats_left"] >= seats]
-        if day > world.now.strftime(DAY) and len(options) > 1 and roomy:
-            leg = {"origin": origin, "destination": destination, "day": day, "options": options, "roomy": roomy}
-            fitting.append(leg)
-    return rng.choice(fitting)
-
-
-def booked_flight(world: World, rng: random.Random, wish: str = "any") -> dict[str, Any]:
-    """A booking of the user with its flight, fare and the other flights of its day, for task templates.
+def flight_leg(world: World, rng: random.Random, legs: list[int], cabin: str = "economy") -> dict[str, Any]:
+    """A day and two cities with what a search shows, and the booking there if there is one. For task templates.
 
     Args:
         world: the world.
         rng: chance.
-        wish: ``today``, ``changeable``, ``fixed`` (no change allowed), ``refund`` or ``any``.
+        legs: which, in order of days: 0 leaves today, 1 is booked and can be changed, 2 is booked and cannot, 3 is booked
+            and refunded in part, 4 is new, 5 is a new way there and 6 the way back from there.
+        cabin: the cabin.
     """
-    fitting = []
+    days = sorted({(str(r["departs"])[:10], str(r["origin"]), str(r["destination"])) for r in world.rows("flights")})
+    day, origin, destination = rng.choice([days[number] for number in legs])
+    trip: dict[str, Any] = {"origin": origin, "destination": destination, "day": day}
+    found: Any = search_flights.function(world, **trip, cabin=cabin)
+    options = [{**row, "clock": str(row["departs"])[11:]} for row in found]
     for row in world.rows("flight_bookings"):
-        flight = _flight(world, str(row["flight_id"]))
-        fare = _fare(world, flight, str(row["cabin"]))
-        day, origin, destination = str(flight["departs"])[:10], str(flight["origin"]), str(flight["destination"])
-        tests = {
-            "today": day == world.now.strftime(DAY),
-            "changeable": fare["changeable"] and day > world.now.strftime(DAY),
-            "fixed": not fare["changeable"] and day > world.now.strftime(DAY),
-            "refund": fare["refundable"] and fare["cancel_fee"] > 0 and day > world.now.strftime(DAY),
-            "any": True,
-        }
-        if tests[wish]:
-            others = [o for o in _options(world, origin, destination, day, "economy") if o["id"] != flight["id"]]
-            trip = {"origin": origin, "destination": destination, "day": day, "clock": str(flight["departs"])[11:]}
-            fitting.append({**row, **trip, "fare": dict(fare), "others": others})
-    return rng.choice(fitting)
+        booked = [option for option in options if option["id"] == row["flight_id"]]
+        if booked and cabin == row["cabin"]:
+            fare = dict(_fare(world, _flight(world, str(row["flight_id"])), cabin))
+            others = [option for option in options if option not in booked]
+            return {**trip, "options": options, "booking": {**row, **booked[0]}, "fare": fare, "others": others}
+    return {**trip, "options": options}
 
 
-MAKERS = {"flight_leg": flight_leg, "booked_flight": booked_flight}
+MAKERS = {"flight_leg": flight_leg}

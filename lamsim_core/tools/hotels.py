@@ -60,7 +60,7 @@ def _nights(check_in: str, check_out: str) -> list[str]:
 
 def _left(room: FrozenRow, nights: list[str], own: tuple[str, ...] = ()) -> int:
     """Rooms of this type free on every one of the nights, those counted that one holds already."""
-    return min(room["free"].get(night, 0) + (night in own) for night in nights)
+    return min(int(room["free"].get(night, 0)) + (night in own) for night in nights)
 
 
 def _count(world: World, room: FrozenRow, nights: list[str], change: int) -> None:
@@ -75,7 +75,8 @@ def _refuse_past(world: World, check_in: str) -> None:
 
 
 def _total(hotel: FrozenRow, room: FrozenRow, nights: int, guests: int, breakfast: bool) -> float:
-    return round(nights * (room["price"] + (guests * hotel["breakfast_price"] if breakfast else 0)), 2)
+    food = guests * float(hotel["breakfast_price"]) if breakfast else 0.0
+    return round(nights * (float(room["price"]) + food), 2)
 
 
 def _deadline(hotel: FrozenRow, check_in: str) -> str:
@@ -352,9 +353,9 @@ def hotel_stay(world: World, rng: random.Random, kind: str = "double", free: boo
                     if one != two and spare and hotels[one]["city"] == hotels[two]["city"]:
                         dates = {"check_in": stay[0], "check_out": stay[1], "nights": nights}
                         fitting.append((hotels[one], hotels[two], dates, room, other))
-    one, two, dates, room, other = rng.choice(fitting)
-    places = {"city": one["city"], "hotel": one["name"], "other": two["name"], "hotel_id": one["id"]}
-    return {**dates, **places, "other_id": two["id"], "price": room["price"], "other_price": other["price"]}
+    first_hotel, second_hotel, dates, room, other = rng.choice(fitting)
+    names = {"city": first_hotel["city"], "hotel": first_hotel["name"], "other": second_hotel["name"]}
+    return {**dates, **names, "price": room["price"], "other_price": other["price"]}
 
 
 def booked_hotel(world: World, rng: random.Random, late: bool = False) -> dict[str, Any]:

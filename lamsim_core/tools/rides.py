@@ -5,6 +5,7 @@ minutes from any other scheduled ride. Cancelling is free until an hour before p
 Completed rides can be tipped once and rated once.
 """
 
+import math
 import random
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -50,12 +51,12 @@ def _two_places(world: World, origin: str, destination: str) -> tuple[FrozenRow,
 
 def _km(one: FrozenRow, two: FrozenRow) -> float:
     """Streets make a way a third longer than the straight line."""
-    straight = ((one["x"] - two["x"]) ** 2 + (one["y"] - two["y"]) ** 2) ** 0.5
+    straight = math.dist((one["x"], one["y"]), (two["x"], two["y"]))
     return round(max(0.2, 1.3 * straight), 1)
 
 
 def _price(row: FrozenRow, km: float) -> float:
-    return round(row["base_price"] + row["km_price"] * km, 2)
+    return round(float(row["base_price"] + row["km_price"] * km), 2)
 
 
 def _ride(world: World, ride_id: str) -> FrozenRow:
