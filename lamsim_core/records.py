@@ -27,6 +27,7 @@ ErrorClass = Literal[
     "argument_format",
     "execution",
     "repetition",
+    "ungrounded",
     "answer",
     "state",
     "collateral",
@@ -42,6 +43,20 @@ PolicyKind = Literal["model", "gold", "random", "noop", "human", "replay", "scri
 
 Split = Literal["train", "unseen_instances", "unseen_tools", "unseen_categories"]
 """Which part of the tasks; the last three are held out from training (the paper's three settings)."""
+
+TaskKind = Literal[
+    "lookup",
+    "write",
+    "conditional",
+    "aggregate",
+    "multi_step",
+    "parallel",
+    "recovery",
+    "cross",
+    "no_tool",
+    "ask",
+]
+"""What a task demands; most have several."""
 
 Row = dict[str, JsonValue]
 """One row of a world's table."""
@@ -175,18 +190,39 @@ class GoldCall(Record):
 
     name: str
     arguments: dict[str, JsonValue]
+    together: bool = False
+    """Made in the same turn as the call before it."""
+    fails: bool = False
+    """The tool refuses it; finding that out is part of the task."""
 
 
 class ExpectedAnswer(Record):
     """What the closing message must say."""
 
-    kind: Literal["number", "text", "list", "decline"]
-    """A number, one name or phrase, a set of them, or that no offered tool can do what was asked."""
+    kind: Literal["number", "text", "list", "decline", "ask"]
+    """A number, one name or phrase, a set of them, that no offered tool can do what was asked, or a question."""
     value: JsonValue = None
+    """For a question: words of which it names one."""
     tolerance: float = 0.005
     """For numbers: the largest accepted difference."""
     rivals: tuple[str, ...] = ()
-    """For text and list: other values the answer must not also name (so listing everything does not pass)."""
+    """For text and list: other values the answer must not also name (so listing everything does not pass). For a
+    question: what must not be asked."""
+    direct: bool = False
+    """Whether a result of the reference solution holds the value itself (otherwise it is worked out)."""
+    sources: tuple[tuple[JsonValue, ...], ...] = ()
+    """For each result the value follows from: what only that result holds. An attempt must have seen some of each."""
+    follows_from: tuple[int, ...] = ()
+    """Places of the reference calls whose results these are."""
+
+
+class ToolBinding(Record):
+    """What is behind a tool that was offered under names of its own."""
+
+    category: str
+    tool: str
+    parameters: dict[str, str]
+    """The own name of each parameter offered."""
 
 
 class Task(Record):
@@ -212,6 +248,15 @@ class Task(Record):
     """What must have changed in the world, net; empty when nothing may change."""
     checks: tuple[str, ...]
     """The final gates that apply; all must pass. Never empty."""
+    now: str = ""
+    """The time in the world, ``YYYY-MM-DD HH:MM``; the agent is told."""
+    kinds: tuple[TaskKind, ...] = ()
+    worlds: tuple[str, ...] = ()
+    """Categories whose tables the world holds; empty means the task's own."""
+    bindings: tuple[ToolBinding, ...] = ()
+    """What is behind each tool offered, in the same order; empty means the category's own tools as they are."""
+    style: str = "plain"
+    """How the tools look: ``plain``, or the name style they were varied into."""
 
     @property
     def id(self) -> str:

@@ -3,6 +3,7 @@
 import queue
 import random
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from typing import Protocol
 
 from lamsim_core.agent.prompt import call_text, conversation
@@ -62,16 +63,19 @@ class ModelPolicy:
 
 
 class GoldPolicy:
-    """The reference solution: its calls one by one, then its closing message."""
+    """The reference solution: its calls turn by turn, then its closing message."""
 
     info = PolicyInfo(kind="gold", name="gold")
 
     def reply(
         self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
     ) -> Iterator[str | Completion]:
-        """The next reference call, or the closing message."""
+        """The reference calls of the next turn, or the closing message."""
         done = sum(step.call is not None for step in steps)
-        return _whole(call_text(task.gold[done]) if done < len(task.gold) else task.closing)
+        if done >= len(task.gold):
+            return _whole(task.closing)
+        later = takewhile(lambda call: call.together, task.gold[done + 1 :])
+        return _whole("\n".join(call_text(call) for call in (task.gold[done], *later)))
 
 
 class NoopPolicy:

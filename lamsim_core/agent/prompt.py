@@ -2,20 +2,24 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from lamsim_core.models.backend import CallMessage, Message
 from lamsim_core.records import GoldCall, Observation, Step, Task, ToolCall
 
 SYSTEM = (
-    "You act for the user by calling tools. Call one tool at a time and use only values from the request or from results. "
+    "You act for the user by calling tools. Use only values from the request or from results. "
+    "Calls that do not need each other's results may be made together. "
     "When the task is done, reply with one short sentence that states only the answer. "
-    "If none of the tools can do it, say that you cannot do it."
+    "If none of the tools can do it, say that you cannot do it. "
+    "If a value is missing that you cannot look up, ask the user for it."
 )
 
 
 def opening(task: Task) -> list[Message]:
-    """The messages an attempt starts with: how to work, and the request."""
-    return [Message(role="system", content=SYSTEM), Message(role="user", content=task.instruction)]
+    """The messages an attempt starts with: how to work, what time it is, and the request."""
+    clock = f" It is {datetime.fromisoformat(task.now):%A, %Y-%m-%d %H:%M}." if task.now else ""
+    return [Message(role="system", content=SYSTEM + clock), Message(role="user", content=task.instruction)]
 
 
 def observation_text(observation: Observation) -> str:

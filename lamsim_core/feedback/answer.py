@@ -25,6 +25,12 @@ _DECLINES = re.compile(
 )
 
 
+_ASKS = re.compile(
+    r"\?|\b(?:which|what|when|where|who|how (?:much|many|long|often)|please (?:tell|give|let|provide|specify|say|confirm)|"
+    r"(?:tell|give) me|let me know|i(?:'d| would)? (?:still )?need|need to know|is missing|missing)\b"
+)
+
+
 def normalise(text: str) -> str:
     """Case, width, white space and surrounding punctuation do not matter when free text is compared."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
@@ -62,6 +68,8 @@ def judge_answer(text: str, instruction: str, answer: ExpectedAnswer) -> str | N
         if _DECLINES.search(normalise(text)):
             return None
         return "None of the offered tools can do this; the closing message should say so."
+    if answer.kind == "ask":
+        return _judge_question(text, answer)
     if answer.kind == "number":
         known = numbers_in(instruction)
         stated = [number for number in numbers_in(text) if number not in known]
@@ -85,6 +93,18 @@ def judge_answer(text: str, instruction: str, answer: ExpectedAnswer) -> str | N
     ]
     if wrong:
         return f"The closing message also names {wrong[0]!r}; it should state only the answer."
+    return None
+
+
+def _judge_question(text: str, answer: ExpectedAnswer) -> str | None:
+    if not _ASKS.search(normalise(text)) and "?" not in text:
+        return "The request lacks a value that cannot be looked up; the closing message should ask the user for it."
+    about = _values(answer)
+    if not any(names(text, word) for word in about):
+        return f"The closing message does not ask for what is missing ({about[0]})."
+    known = [word for word in answer.rivals if names(text, word)]
+    if known:
+        return f"The closing message also asks about {known[0]!r}, which the request already says."
     return None
 
 

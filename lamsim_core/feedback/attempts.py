@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from lamsim_core.feedback.answer import judge_answer
+from lamsim_core.feedback.grounding import why_ungrounded
 from lamsim_core.feedback.registry import Abstain, Attempt, Fail, Finding, final_check
 from lamsim_core.feedback.state import compare_changes
 from lamsim_core.records import RowChange
@@ -38,12 +39,27 @@ def answer_value(attempt: Attempt) -> Iterator[Finding]:
     else:
         why = judge_answer(attempt.answer or "", attempt.task.instruction, expected)
         if why:
+            wanted = {"decline": "a message that no offered tool fits", "ask": "a question for what is missing"}
             yield Fail(
                 "answer",
                 why,
-                expected=expected.value if expected.kind != "decline" else "a message that no offered tool fits",
+                expected=wanted.get(expected.kind, expected.value),
                 got=(attempt.answer or "")[:500],
             )
+
+
+@final_check("answer.grounded", version=1, gate=True)
+def answer_grounded(attempt: Attempt) -> Iterator[Finding]:
+    """The answer was looked up: results that were seen hold it, or what it follows from."""
+    expected = attempt.task.answer
+    if expected is None or expected.kind in ("decline", "ask"):
+        yield Abstain("The task expects nothing that has to be looked up.")
+    elif attempt.unfinished:
+        yield _CUT_SHORT
+    else:
+        why = why_ungrounded(expected, attempt.steps)
+        if why:
+            yield Fail("ungrounded", why, got=(attempt.answer or "")[:500])
 
 
 @final_check("state.goal", version=1, gate=True)
@@ -93,12 +109,13 @@ def path_progress(attempt: Attempt) -> Iterator[Finding]:
         for step in attempt.steps
         if step.call is not None and step.observation is not None and step.observation.ok
     ]
-    done = sum((call.name, call.arguments) in made for call in attempt.task.gold)
-    if done < len(attempt.task.gold):
+    wanted = [call for call in attempt.task.gold if not call.fails]
+    done = sum((call.name, call.arguments) in made for call in wanted)
+    if done < len(wanted):
         yield Fail(
             None,
-            f"{done} of {len(attempt.task.gold)} reference calls were made.",
-            expected=len(attempt.task.gold),
+            f"{done} of {len(wanted)} reference calls were made.",
+            expected=len(wanted),
             got=done,
         )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from lamsim_core.environment import World
@@ -96,3 +96,12 @@ def world_scope(world: World) -> dict[str, Any]:
         "now": world.now.strftime("%Y-%m-%d %H:%M"),
         "today": world.now.strftime("%Y-%m-%d"),
     }
+
+
+@lru_cache(maxsize=4096)
+def names_in(expression: str) -> frozenset[str]:
+    """The names an expression needs from its scope. Raises InvalidInputError when it cannot be read."""
+    try:
+        return frozenset(meta.find_undeclared_variables(_sandbox().parse(expression)))
+    except TemplateError as error:
+        raise InvalidInputError(f"the expression {expression!r} cannot be read: {error}") from error

@@ -14,9 +14,10 @@ SPLITS: tuple[Split, ...] = ("train", "unseen_instances", "unseen_tools", "unsee
 def split_of(template: Template, seed: int) -> Split:
     """The split an instance belongs to; decided by category, then tools, then seed."""
     rules = split_rules()
-    if template.category in rules.held_out_categories:
+    if rules.held_out_categories.intersection(template.categories):
         return "unseen_categories"
-    if any(held_out_tool(template.category, name) for name in (*template.needed_tools, *template.also_offer)):
+    tools = (*template.needed_tools, *template.also_offer)
+    if any(held_out_tool(category, name) for category in template.categories for name in tools):
         return "unseen_tools"
     return "train" if for_training(seed) else "unseen_instances"
 

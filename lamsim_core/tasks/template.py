@@ -1,12 +1,13 @@
 """Task templates as people write them, read from YAML with errors that point at the line."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from lamsim_core.errors import NotFoundError, TaskTemplateError
-from lamsim_core.tools import Category
+from lamsim_core.records import TaskKind
+from lamsim_core.tools import Category, get_category
 
 
 class _Part(BaseModel):
@@ -54,6 +55,10 @@ class Solve(_Part):
     arguments: Annotated[dict[str, JsonValue], Field(alias="with")] = Field(default_factory=dict)
     name: Annotated[str | None, Field(alias="as")] = None
     """Later expressions know the result by this name."""
+    fails: bool = False
+    """The tool must refuse it: finding that out is part of the task."""
+    together: bool = False
+    """Made in the turn of the call before it; written as a list within the list."""
 
 
 class Answer(_Part):
@@ -76,19 +81,29 @@ class Answer(_Part):
         return self
 
 
+class Ask(_Part):
+    """The request lacks a value: what the agent's question must be about."""
+
+    about: list[str] = Field(min_length=1)
+    """Words of which the question names at least one."""
+    not_about: list[str] = Field(min_length=1)
+    """Words for what the request already says; a question that names them asks for too much."""
+
+
 class Expect(_Part):
-    """What a good attempt ends with: an answer, a state, both, or a refusal because no tool fits."""
+    """What a good attempt ends with: an answer, a state, both, a question, or a refusal because no tool fits."""
 
     answer: Answer | None = None
     state: bool = False
     decline: bool = False
+    ask: Ask | None = None
 
     @model_validator(mode="after")
     def _something(self) -> "Expect":
-        if not (self.answer or self.state or self.decline):
-            raise ValueError("nothing is expected: give answer, state or decline, or every attempt would pass")
-        if self.decline and (self.answer or self.state):
-            raise ValueError("a task to decline expects neither answer nor state")
+        if not (self.answer or self.state or self.decline or self.ask):
+            raise ValueError("nothing is expected: give answer, state, decline or ask, or every attempt would pass")
+        if (self.decline or self.ask) and (self.answer or self.state or (self.decline and self.ask)):
+            raise ValueError("a task to decline or to ask back expects nothing else")
         return self
 
 
@@ -111,13 +126,54 @@ class Template(_Part):
     """Tools never offered: with them a task to decline could be done."""
     distractors: tuple[int, int] = (1, 3)
     """How many other tools of the category are offered (at least, at most)."""
+    uses: list[str] = Field(default_factory=list)
+    """Other categories whose tools and tables it needs."""
+    traits: list[Literal["conditional", "aggregate"]] = Field(default_factory=list)
+    """What cannot be read off the solution."""
     source: str = Field(default="", exclude=True)
     line: int = Field(default=0, exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flatten_turns(cls, data: Any) -> Any:
+        """A list within ``solve`` is one turn: its calls after the first are made together with it."""
+        if not isinstance(data, dict) or not isinstance(data.get("solve"), list):
+            return data
+        calls: list[Any] = []
+        for entry in data["solve"]:
+            turn = entry if isinstance(entry, list) else [entry]
+            calls += turn[:1]
+            calls += [{**call, "together": True} if isinstance(call, dict) else call for call in turn[1:]]
+        return {**data, "solve": calls}
 
     @property
     def category(self) -> str:
         """The part of the id before the dot."""
         return self.id.split(".")[0]
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Every category it needs, its own first."""
+        return tuple(dict.fromkeys([self.category, *self.uses]))
+
+    @property
+    def kinds(self) -> tuple[TaskKind, ...]:
+        """What its instances demand of an agent."""
+        if self.expect.decline:
+            return ("no_tool",)
+        if self.expect.ask:
+            return ("ask",)
+        found: list[tuple[TaskKind, bool]] = [
+            ("lookup", self.expect.answer is not None),
+            ("write", self.expect.state),
+            ("conditional", "conditional" in self.traits),
+            ("aggregate", "aggregate" in self.traits),
+            ("multi_step", len(self.solve) > 2),
+            ("parallel", any(step.together for step in self.solve)),
+            ("recovery", any(step.fails for step in self.solve)),
+            ("cross", bool(self.uses)),
+        ]
+        return tuple(kind for kind, holds in found if holds)
 
     @property
     def needed_tools(self) -> tuple[str, ...]:
@@ -129,8 +185,8 @@ class Template(_Part):
         return TaskTemplateError(message, source=self.source, line=self.line or None, template=self.id)
 
 
-class _LineLoader(yaml.SafeLoader):
-    """SafeLoader whose mappings remember the line they start at."""
+class _LineLoader(yaml.CSafeLoader):
+    """CSafeLoader whose mappings remember the line they start at."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         mapping = super().construct_mapping(node, deep=deep)
@@ -179,11 +235,21 @@ def _check_names(template: Template, category: Category, taken: set[str]) -> Non
         raise template.error(f"its id must start with {category.name!r} and a dot")
     if template.id in taken:
         raise template.error("another template has the same id")
+    try:
+        used = [category, *(get_category(name) for name in template.uses)]
+    except NotFoundError as error:
+        raise template.error(str(error)) from error
+    tools = {name for each in used for name in each.tools}
     for name in (*template.needed_tools, *template.also_offer, *template.never_offer):
-        if name not in category.tools:
-            raise template.error(str(NotFoundError("tool", name, category.tools)))
+        if name not in tools:
+            raise template.error(str(NotFoundError("tool", name, tools)))
+    makers = {*category.makers, *(f"{each.name}.{name}" for each in used for name in each.makers)}
     for pick in template.pick.values():
-        if pick.make is not None and pick.make not in category.makers:
-            raise template.error(str(NotFoundError("maker", pick.make, category.makers)))
-    if not template.expect.decline and not template.solve:
-        raise template.error("solve is empty: a task that is not to be declined needs a reference solution")
+        if pick.make is not None and pick.make not in makers:
+            raise template.error(str(NotFoundError("maker", pick.make, makers)))
+    if (template.expect.answer or template.expect.state) and not template.solve:
+        raise template.error("solve is empty: a task with an answer or a state needs a reference solution")
+    if (template.expect.decline or template.expect.ask) and template.solve:
+        raise template.error("a task to decline or to ask back has no reference calls")
+    if template.solve and template.solve[-1].fails:
+        raise template.error("the last reference call fails, so nothing comes of the solution")

@@ -1,18 +1,34 @@
 """The contracts every template is held to: what makes a task fair, tried on real instances."""
 
-from pydantic import JsonValue
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
 
-from lamsim_core.environment import Environment, diff
+from lamsim_core.environment import Environment
 from lamsim_core.errors import TaskTemplateError
 from lamsim_core.feedback import Judge
-from lamsim_core.feedback.answer import leaks
+from lamsim_core.feedback.answer import judge_answer, leaks
+from lamsim_core.feedback.grounding import told, values_of
 from lamsim_core.feedback.judge import Judgement
-from lamsim_core.records import Record, RowChange, Step, Task, ToolCall
+from lamsim_core.feedback.state import compare_changes
+from lamsim_core.records import GoldCall, Record, Step, Task, ToolCall
 from lamsim_core.tasks.instance import build_environment, instantiate
+from lamsim_core.tasks.mutations import collateral_edits, dropped_calls, other_answers, wrong_values
 from lamsim_core.tasks.template import Template
 
 LOAD_SEEDS = (0, 1)
 """Seeds tried before a template may load; ``verify`` tries as many as it is told."""
+
+Probe = Literal["gold", "noop", "collateral", "dropped", "wrong_value", "other_answer", "leak"]
+"""What is tried: the reference solution passes; doing nothing, one edit more, a call less, another value and another answer
+fail; the request does not give the answer away."""
+PROBES: tuple[Probe, ...] = get_args(Probe)
+
+
+class Count(Record):
+    """How often something was tried, and how often it came out as it must."""
+
+    tried: int = 0
+    held: int = 0
 
 
 class TemplateReport(Record):
@@ -20,64 +36,43 @@ class TemplateReport(Record):
 
     template: str
     seeds: int
-    gold_passed: int
-    """Must equal ``seeds``."""
-    noop_passed: int
-    """Must be 0."""
-    collateral_tried: int
-    collateral_caught: int
-    """Must equal ``collateral_tried``."""
-    leaks: int
-    """Must be 0."""
+    probes: dict[Probe, Count]
+    """By what was tried; all must hold."""
     distinct: int
     """Different instances among the seeds; must be at least 2 when several seeds are tried."""
     problems: tuple[str, ...]
     """What broke, in sentences; empty when the template is fair."""
 
 
+class Replay(NamedTuple):
+    """What came of calls made on an instance."""
+
+    steps: tuple[Step, ...]
+    environment: Environment
+    judgement: Judgement
+
+
 def verify_template(template: Template, seeds: tuple[int, ...]) -> TemplateReport:
-    """Try gold, do-nothing and collateral edits on the instances of ``seeds``."""
-    problems: list[str] = []
-    gold = noop = tried = caught = leaked = 0
+    """Try everything that must pass or fail on the instances of ``seeds``."""
+    tally = _Tally()
     keys: set[str] = set()
     for seed in seeds:
         try:
             task = instantiate(template, seed)
         except TaskTemplateError as error:
-            problems.append(str(error))
+            tally.problems.append(str(error))
             continue
-        keys.add(task.content_hash())
-        judge = Judge(task)
-        judgement, environment = _replay_gold(task, judge)
-        if judgement.passed is True:
-            gold += 1
-        else:
-            failed = [v.message for v in judgement.verdicts if v.gate and v.outcome not in ("pass", "abstain")]
-            problems.append(f"seed {seed}: the reference solution does not pass: {' '.join(failed)}")
-        if judge.end((), "answered", "", ()).passed is not False:
-            noop += 1
-            problems.append(f"seed {seed}: doing nothing is not failed")
-        for changes in collateral_edits(task, environment):
-            tried += 1
-            if judge.end((), "answered", task.closing, changes).passed is False:
-                caught += 1
-            else:
-                problems.append(f"seed {seed}: an edit nobody asked for is not caught")
-        if task.answer is not None and leaks(task.instruction, task.answer):
-            leaked += 1
-            problems.append(f"seed {seed}: the request gives the answer away")
-    if len(seeds) > 1 and len(keys) < 2 and not problems:
-        problems.append(f"{len(seeds)} seeds give the same instance")
+        keys.add(task.key)
+        tally.where = f"seed {seed}: "
+        _probe(task, tally)
+    if len(seeds) > 1 and len(keys) < 2 and not tally.problems:
+        tally.problems.append(f"{len(seeds)} seeds give the same instance")
     return TemplateReport(
         template=template.id,
         seeds=len(seeds),
-        gold_passed=gold,
-        noop_passed=noop,
-        collateral_tried=tried,
-        collateral_caught=caught,
-        leaks=leaked,
+        probes={probe: Count(tried=tally.tried[probe], held=tally.held[probe]) for probe in PROBES},
         distinct=len(keys),
-        problems=tuple(problems),
+        problems=tuple(tally.problems),
     )
 
 
@@ -88,10 +83,11 @@ def hold_to_contracts(template: Template) -> None:
         raise template.error(report.problems[0].removeprefix(str(template.error(""))))
 
 
-def _replay_gold(task: Task, judge: Judge) -> tuple[Judgement, Environment]:
+def replay(task: Task, judge: Judge, calls: Sequence[GoldCall]) -> Replay:
+    """Make ``calls`` and close with the reference message."""
     environment = build_environment(task)
     steps: list[Step] = []
-    for index, gold in enumerate(task.gold):
+    for index, gold in enumerate(calls):
         call = ToolCall(id=f"call_{index}", name=gold.name, arguments=gold.arguments, raw="")
         transition = environment.step(call)
         verdicts = judge.action(call, "", transition.observation, transition.changes, steps)
@@ -110,34 +106,59 @@ def _replay_gold(task: Task, judge: Judge) -> tuple[Judgement, Environment]:
                 seconds=0.0,
             )
         )
-    return judge.end(steps, "answered", task.closing, environment.net_changes()), environment
+    return Replay(tuple(steps), environment, judge.end(steps, "answered", task.closing, environment.net_changes()))
 
 
-def collateral_edits(task: Task, solved: Environment) -> list[tuple[RowChange, ...]]:
-    """The reference outcome with one more edit: a row changed, deleted or added that nobody asked about, in each table."""
-    touched = {(change.table, change.id) for change in task.goal}
-    edits = []
-    for table in solved.world.tables:
-        row = next((row for row in solved.world.rows(table) if (table, row["id"]) not in touched), None)
-        if row is None:
-            continue
-        row_id = str(row["id"])
-        for edit in ("update", "delete", "insert"):
-            world = solved.world.copy()
-            if edit == "update":
-                field = next(key for key in row if key != "id")
-                world.update(table, row_id, **{field: _another(row[field])})
-            elif edit == "delete":
-                world.delete(table, row_id)
-            else:
-                world.insert(table, {**row, "id": world.new_id("extra")})
-            edits.append(diff(solved.initial(), world.snapshot()))
-    return edits
+class _Tally:
+    """Counts and problems while a template is tried."""
+
+    def __init__(self) -> None:
+        self.tried = dict.fromkeys(PROBES, 0)
+        self.held = dict.fromkeys(PROBES, 0)
+        self.problems: list[str] = []
+        self.where = ""
+
+    def note(self, probe: Probe, held: bool, otherwise: str) -> None:
+        """Count one trial; ``otherwise`` says what is wrong when it did not come out as it must."""
+        self.tried[probe] += 1
+        self.held[probe] += held
+        if not held:
+            self.problems.append(f"{self.where}{otherwise}")
 
 
-def _another(value: JsonValue) -> JsonValue:
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int | float):
-        return value + 1
-    return f"{value} (edited)"
+def _probe(task: Task, tally: _Tally) -> None:
+    judge = Judge(task)
+    solved = replay(task, judge, task.gold)
+    failed = [v.message for v in solved.judgement.verdicts if v.gate and v.outcome not in ("pass", "abstain")]
+    tally.note("gold", solved.judgement.passed is True, f"the reference solution does not pass: {' '.join(failed)}")
+    tally.note("noop", judge.end((), "answered", "", ()).passed is False, "doing nothing is not failed")
+    for changes in collateral_edits(task, solved.environment):
+        caught = judge.end(solved.steps, "answered", task.closing, changes).passed is False
+        tally.note("collateral", caught, "an edit nobody asked for is not caught")
+    for place, calls in dropped_calls(task, solved.environment):
+        shorter = replay(task, judge, calls)
+        if not _still_told(task, place, shorter, solved):
+            what = f"leaving out call {place + 1} ({task.gold[place].name}) is not caught"
+            tally.note("dropped", shorter.judgement.passed is False, what)
+    for where, calls in wrong_values(task, solved.environment):
+        wrong = replay(task, judge, calls)
+        if not _same_outcome(task, wrong):
+            tally.note("wrong_value", wrong.judgement.passed is False, f"another value of {where} is not caught")
+    if task.answer is not None:
+        for text in other_answers(task.answer):
+            rejected = judge_answer(text, task.instruction, task.answer) is not None
+            tally.note("other_answer", rejected, f"{text[:80]!r} passes as the answer")
+        tally.note("leak", not leaks(task.instruction, task.answer), "the request gives the answer away")
+
+
+def _still_told(task: Task, place: int, shorter: Replay, solved: Replay) -> bool:
+    """Whether a look-up was left out that another result makes up for: then the answer did not need it."""
+    if task.answer is None or solved.environment.tools[task.gold[place].name].mutates or not task.answer.direct:
+        return False
+    return all(told(value, shorter.steps) for value in values_of(task.answer))
+
+
+def _same_outcome(task: Task, made: Replay) -> bool:
+    """Whether the other value comes to the same: then it was not wrong."""
+    found = compare_changes(task.goal, made.environment.net_changes())
+    return not found.missing and not found.collateral

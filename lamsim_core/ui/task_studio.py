@@ -5,6 +5,7 @@ import streamlit as st
 from lamsim_core.records import Task
 from lamsim_core.tasks import Template, TemplateReport, instantiate, load_templates, split_of, verify_template
 from lamsim_core.tasks.splits import seed_range
+from lamsim_core.tasks.verify import Probe
 from lamsim_core.tools import categories
 from lamsim_core.tools.held_out import split_rules
 from lamsim_core.ui import terms
@@ -15,6 +16,15 @@ from lamsim_core.ui.tables import BADGE_BLUE, BADGE_GREY, BADGE_ORANGE, badge_co
 from lamsim_core.ui.trajectory import draw_changes, draw_gold
 from lamsim_core.ui.wording import SPLIT_NAMES
 
+PROBE_TITLES: dict[Probe, str] = {
+    "gold": "Reference solution passes",
+    "noop": "Doing nothing fails",
+    "collateral": "One edit more fails",
+    "dropped": "One call less fails",
+    "wrong_value": "Another value fails",
+    "other_answer": "Another answer fails",
+    "leak": "Answer not given away",
+}
 VERIFIED_SEEDS = (0, 1, 2, 3, 4)
 KINDS = {"answer": BADGE_BLUE, "change": BADGE_ORANGE, "decline": BADGE_GREY}
 
@@ -184,13 +194,8 @@ def _draw_verification(template: Template) -> None:
 
 
 def _draw_report(report: TemplateReport) -> None:
-    counts = (
-        ("Reference solution passes", report.gold_passed, report.seeds),
-        ("Doing nothing fails", report.seeds - report.noop_passed, report.seeds),
-        ("Collateral edits caught", report.collateral_caught, report.collateral_tried),
-        ("Answers not given away", report.seeds - report.leaks, report.seeds),
-        ("Different instances", report.distinct, report.seeds),
-    )
+    counts = [(PROBE_TITLES[probe], count.held, count.tried) for probe, count in report.probes.items() if count.tried]
+    counts.append(("Different instances", report.distinct, report.seeds))
     for column, (title, good, tried) in zip(st.columns(len(counts)), counts, strict=True):
         column.metric(title, f"{good:,} of {tried:,}", border=True, height="stretch")
     if report.problems:

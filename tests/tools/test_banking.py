@@ -124,7 +124,10 @@ def test_transfer_moves_money_and_books_it_on_both_sides(bank: Environment) -> N
 def test_an_account_can_be_emptied_but_not_overdrawn(bank: Environment) -> None:
     result(bank, "transfer_money", from_account="acc_2", to_account="acc_1", amount=50.05)
     assert balance(bank, "acc_2") == 0.0
-    assert call(bank, "transfer_money", from_account="acc_2", to_account="acc_1", amount=0.01).observation.fault == "refused"
+    assert (
+        call(bank, "transfer_money", from_account="acc_2", to_account="acc_1", amount=0.01).observation.fault
+        == "refused"
+    )
 
 
 def test_pay_contact_pays_whatever_the_spelling_of_the_name(bank: Environment) -> None:

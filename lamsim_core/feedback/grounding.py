@@ -1,0 +1,78 @@
+"""Whether an answer was looked up: what the results an agent saw hold, compared with where the answer comes from."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pydantic import JsonValue
+
+from lamsim_core.feedback.answer import names, normalise
+from lamsim_core.records import ExpectedAnswer, Step
+
+_SMALL = 20
+
+
+def leaves(value: JsonValue) -> Iterator[JsonValue]:
+    """The texts and numbers of a JSON value, one by one."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from leaves(item)
+    elif value is not None and not isinstance(value, bool):
+        yield value
+
+
+def same_leaf(one: JsonValue, other: JsonValue) -> bool:
+    """Whether two texts or numbers are the same."""
+    return _form(one) == _form(other)
+
+
+def why_ungrounded(answer: ExpectedAnswer, steps: Sequence[Step]) -> str | None:
+    """Why nothing an agent saw can have told it the answer, in a sentence for the agent; None when something can.
+
+    A value that a result holds must have been seen; a value that has to be worked out needs a result it follows from.
+    Other ways to the same knowledge count: only what was seen matters, not which tool told it.
+    """
+    seen = _seen(steps)
+    if seen is None:
+        return "The answer was given without looking anything up."
+    if all(holds(seen, value) for value in values_of(answer)) and (answer.direct or not common_number(answer.value)):
+        return None
+    if answer.direct and answer.kind != "number":
+        return "The answer was not looked up: no result that was seen holds it."
+    forms = {_form(leaf) for leaf in seen}
+    if all(not group or forms & {_form(leaf) for leaf in group} for group in answer.sources):
+        return None
+    return "The answer was not looked up: no result that was seen holds what it follows from."
+
+
+def told(value: JsonValue, steps: Sequence[Step]) -> bool:
+    """Whether a result that was seen holds a value."""
+    return holds(_seen(steps) or [], value)
+
+
+def values_of(answer: ExpectedAnswer) -> list[JsonValue]:
+    """The values an answer names."""
+    return list(answer.value) if isinstance(answer.value, list) else [answer.value]
+
+
+def _seen(steps: Sequence[Step]) -> list[JsonValue] | None:
+    """Every text and number of the results of calls that ran; None when none ran."""
+    results = [s.observation.content for s in steps if s.observation is not None and s.observation.ok]
+    return list(leaves(results)) if results else None
+
+
+def holds(seen: Iterable[JsonValue], value: JsonValue) -> bool:
+    """Whether a value is among texts and numbers, or a whole phrase within one of the texts."""
+    return any(same_leaf(leaf, value) or (isinstance(leaf, str) and names(leaf, str(value))) for leaf in seen)
+
+
+def common_number(value: JsonValue) -> bool:
+    """Whether a value is a whole number so small that seeing it somewhere tells nothing."""
+    return isinstance(value, int | float) and abs(value) <= _SMALL and float(value).is_integer()
+
+
+def _form(leaf: JsonValue) -> str:
+    if isinstance(leaf, int | float):
+        return f"{float(leaf):.6f}"
+    return normalise(str(leaf))
