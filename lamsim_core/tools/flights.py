@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from lamsim_core.environment import (
-    DAY,
     MOMENT,
     Day,
     FrozenRow,
@@ -32,9 +31,7 @@ TITLE = "Flights"
 FAMILY = "travel"
 
 Cabin = Literal["economy", "business"]
-Names = Annotated[list[str], Field(min_length=1, max_length=4)]
 
-_ADULT = 12
 _PLACES = {"A": "window", "F": "window", "C": "aisle", "D": "aisle", "B": "middle", "E": "middle"}
 
 
@@ -42,11 +39,11 @@ def _flight(world: World, flight_id: str) -> FrozenRow:
     return require_row(world, "flights", flight_id, "flight", see="search_flights")
 
 
-def _booking(world: World, booking_id: str) -> FrozenRow:
-    """A booking that can still be worked with."""
+def _booking(world: World, booking_id: str, verb: str = "") -> FrozenRow:
+    """A booking that is not cancelled. ``verb`` says what one wants to do with it that check-in puts an end to."""
     row = require_row(world, "flight_bookings", booking_id, "flight booking", see="list_flight_bookings")
-    if row["status"] == "cancelled":
-        raise ToolRefusedError("This booking is cancelled.")
+    if row["status"] == "cancelled" or (verb and row["status"] == "checked in"):
+        raise ToolRefusedError(f"This booking is {row['status']}; it cannot be {verb or 'used'} any more.")
     return row
 
 
@@ -60,11 +57,6 @@ def _fare(world: World, flight: FrozenRow, cabin: str) -> FrozenRow:
 def _refuse_departed(world: World, flight: FrozenRow) -> None:
     if parse_moment(str(flight["departs_at_home"])) - world.now < timedelta(hours=1):
         raise ToolRefusedError("This flight leaves within the hour or has left; it is closed.")
-
-
-def _refuse_checked_in(row: FrozenRow, what: str) -> None:
-    if row["status"] == "checked in":
-        raise ToolRefusedError(f"This booking is checked in already; it cannot be {what} any more.")
 
 
 def _take_seats(world: World, fare: FrozenRow, count: int) -> None:
@@ -139,7 +131,7 @@ def list_travellers(world: World) -> list[dict[str, Any]]:
 def book_flight(
     world: World,
     flight_id: str,
-    travellers: Names,
+    travellers: Annotated[list[str], Field(min_length=1, max_length=4)],
     cabin: Cabin = "economy",
     checked_bags: Annotated[int, Field(ge=0, le=8)] = 0,
 ) -> dict[str, Any]:
@@ -155,10 +147,8 @@ def book_flight(
     fare = _fare(world, flight, cabin)
     people = [require_named(world, "travellers", name, "traveller", see="list_travellers") for name in travellers]
     names = sorted({str(row["name"]) for row in people})
-    if len(names) < len(people):
-        raise ToolRefusedError("A traveller is named twice.")
-    if all(row["age"] < _ADULT for row in people):
-        raise ToolRefusedError(f"Children under {_ADULT} cannot fly without an older traveller.")
+    if all(row["age"] < 12 for row in people):
+        raise ToolRefusedError("Children under 12 cannot fly without an older traveller.")
     if checked_bags > 2 * len(names):
         raise ToolRefusedError("At most two checked bags for each traveller.")
     _refuse_departed(world, flight)
@@ -170,9 +160,7 @@ def book_flight(
     total = round(fare["price"] * len(names) + fare["bag_fee"] * checked_bags, 2)
     row = {"flight_id": flight_id, "cabin": cabin, "travellers": names, "seats": dict.fromkeys(names, "")}
     row |= {"checked_bags": checked_bags, "total": total, "status": "booked"}
-    booking_id = world.new_id("fbk")
-    world.insert("flight_bookings", {"id": booking_id, **row})
-    return {"booking_id": booking_id, "total": total}
+    return {"booking_id": world.insert("flight_bookings", {"id": world.new_id("fbk"), **row})["id"], "total": total}
 
 
 @tool(mutates=False)
@@ -180,8 +168,7 @@ def list_flight_bookings(world: World) -> list[dict[str, Any]]:
     """List the booked flights, earliest first."""
     found = []
     for row in world.rows("flight_bookings"):
-        flight = _flight(world, str(row["flight_id"]))
-        trip = view(flight, "origin", "destination", "departs")
+        trip = view(_flight(world, str(row["flight_id"])), "origin", "destination", "departs")
         found.append({**view(row, "id", "flight_id"), **trip, **view(row, "cabin", "travellers", "status")})
     return sorted(found, key=lambda row: str(row["departs"]))
 
@@ -209,17 +196,16 @@ def choose_flight_seat(
         traveller: Full name of the traveller.
         seat: The seat, e.g. 14C.
     """
-    row = _booking(world, booking_id)
+    row = _booking(world, booking_id, "seated anew")
     name = str(require_named(world, "travellers", traveller, "traveller", see="list_travellers")["name"])
     if name not in row["travellers"]:
         raise ToolRefusedError(f"{name} is not on this booking; it is for {', '.join(row['travellers'])}.")
-    _refuse_checked_in(row, "seated anew")
     fare = _fare(world, _flight(world, str(row["flight_id"])), str(row["cabin"]))
     if seat not in fare["free_seats"]:
         raise ToolRefusedError(f"Seat {seat} is not free.", see="list_free_seats")
-    old = row["seats"][name]
-    free = sorted([*(other for other in fare["free_seats"] if other != seat), *([old] if old else [])])
-    fee = _seat_fee(seat) - (_seat_fee(old) if old else 0.0)
+    old = [row["seats"][name]] if row["seats"][name] else []
+    free = sorted([*(other for other in fare["free_seats"] if other != seat), *old])
+    fee = _seat_fee(seat) - sum(_seat_fee(other) for other in old)
     world.update("flight_fares", str(fare["id"]), free_seats=free)
     world.update("flight_bookings", booking_id, seats={**row["seats"], name: seat}, total=round(row["total"] + fee, 2))
     return {"traveller": name, "seat": seat, "fee": fee}
@@ -233,9 +219,8 @@ def change_flight_booking(world: World, booking_id: str, new_flight_id: str) -> 
         booking_id: The booking's id.
         new_flight_id: Id of the flight to move to.
     """
-    row, new = _booking(world, booking_id), _flight(world, new_flight_id)
+    row, new = _booking(world, booking_id, "changed"), _flight(world, new_flight_id)
     old = _flight(world, str(row["flight_id"]))
-    _refuse_checked_in(row, "changed")
     fare = _fare(world, old, str(row["cabin"]))
     if not fare["changeable"]:
         raise ToolRefusedError("The fare of this booking does not allow changes.")
@@ -249,10 +234,9 @@ def change_flight_booking(world: World, booking_id: str, new_flight_id: str) -> 
     _take_seats(world, new_fare, count)
     _give_seats_back(world, row)
     cost = round((fare["change_fee"] + max(0.0, new_fare["price"] - fare["price"])) * count, 2)
-    seats = dict.fromkeys(row["travellers"], "")
-    total = round(row["total"] + cost, 2)
-    world.update("flight_bookings", booking_id, flight_id=new_flight_id, seats=seats, total=total)
-    return {"departs": new["departs"], "extra_cost": cost, "total": total}
+    changed = {"seats": dict.fromkeys(row["travellers"], ""), "total": round(row["total"] + cost, 2)}
+    world.update("flight_bookings", booking_id, flight_id=new_flight_id, **changed)
+    return {"departs": new["departs"], "extra_cost": cost}
 
 
 @tool(mutates=True)
@@ -262,13 +246,12 @@ def cancel_flight_booking(world: World, booking_id: str) -> dict[str, Any]:
     Args:
         booking_id: The booking's id.
     """
-    row = _booking(world, booking_id)
+    row = _booking(world, booking_id, "cancelled")
     flight = _flight(world, str(row["flight_id"]))
-    _refuse_checked_in(row, "cancelled")
     _refuse_departed(world, flight)
     fare = _fare(world, flight, str(row["cabin"]))
-    fee = fare["cancel_fee"] * len(row["travellers"])
-    refund = round(max(0.0, row["total"] - fee), 2) if fare["refundable"] else 0.0
+    kept = fare["cancel_fee"] * len(row["travellers"]) if fare["refundable"] else row["total"]
+    refund = round(max(0.0, row["total"] - kept), 2)
     _give_seats_back(world, row)
     world.update("flight_bookings", booking_id, status="cancelled", seats=dict.fromkeys(row["travellers"], ""))
     return {"status": "cancelled", "refund": refund}
@@ -281,16 +264,14 @@ def check_in_flight(world: World, booking_id: str) -> dict[str, Any]:
     Args:
         booking_id: The booking's id.
     """
-    row = _booking(world, booking_id)
+    row = _booking(world, booking_id, "checked in")
     flight = _flight(world, str(row["flight_id"]))
-    if row["status"] == "checked in":
-        raise ToolRefusedError("This booking is checked in already.")
     _refuse_departed(world, flight)
     if parse_moment(str(flight["departs_at_home"])) - world.now > timedelta(hours=24):
         opens = parse_moment(str(flight["departs"])) - timedelta(hours=24)
         raise ToolRefusedError(f"Check-in is not open yet; it opens on {opens.strftime(MOMENT)}.")
     fare = _fare(world, flight, str(row["cabin"]))
-    free = list(fare["free_seats"])
+    free = [*fare["free_seats"]]
     seats = {name: seat or (free.pop(0) if free else "at the gate") for name, seat in row["seats"].items()}
     world.update("flight_fares", str(fare["id"]), free_seats=free)
     world.update("flight_bookings", booking_id, status="checked in", seats=seats)
@@ -303,7 +284,7 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     ids = Ids(rng)
     cities = _cities(rng, content["cities"])
     for city in cities:
-        world.insert("airports", {"id": ids("apt"), "city": city["name"], "utc_offset": city["utc"]})
+        world.insert("airports", {"id": ids("apt"), "city": city["name"]})
     relations = ["self", "partner", rng.choice(["son", "daughter"]), rng.choice(["mother", "father", "colleague"])]
     ages = [rng.randint(28, 58), rng.randint(28, 58), rng.randint(3, 16), rng.randint(59, 79)]
     for name, relation, age in zip(rng.sample(content["people"], 4), relations, ages, strict=True):
@@ -312,9 +293,7 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     airlines = rng.sample(content["airlines"], 6)
     for (start, end), ahead in zip([(0, 2), (0, 3), (0, 1), (1, 0), (0, 4), (4, 0)], days, strict=True):
         day = world.now.replace(hour=0, minute=0) + timedelta(days=ahead)
-        shift = timedelta(hours=cities[start]["utc"] - cities[0]["utc"])
-        drawn = rng.sample(airlines, rng.choice([3, 4, 4]))
-        _add_leg(world, rng, (cities[start], cities[end]), day, drawn, ids, shift)
+        _add_leg(world, rng, (cities[start], cities[end]), day, rng.sample(airlines, rng.choice([3, 4, 4])), ids)
     today = world.now.replace(minute=0) + timedelta(hours=4)
     _add_leg(world, rng, (cities[0], cities[5]), today, rng.sample(airlines, 2), ids)
     _add_bookings(world, rng, [str(city["name"]) for city in cities], ids)
@@ -322,11 +301,9 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
 
 def _cities(rng: random.Random, known: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Six cities, none further from the first than a flight without a stop goes."""
-    near: list[dict[str, Any]] = []
-    while len(near) < 8:
-        home = rng.choice(known)
-        near = [city for city in known if 300 < _distance(home, city) < 6_000]
-    return [home, *rng.sample(near, 5)]
+    home = rng.choice(known)
+    near = [city for city in known if 300 < _distance(home, city) < 7_000]
+    return [{**city, "ahead": city["utc"] - home["utc"]} for city in (home, *rng.sample(near, 5))]
 
 
 def _distance(one: dict[str, Any], two: dict[str, Any]) -> float:
@@ -337,13 +314,7 @@ def _distance(one: dict[str, Any], two: dict[str, Any]) -> float:
 
 
 def _add_leg(
-    world: World,
-    rng: random.Random,
-    leg: tuple[dict[str, Any], dict[str, Any]],
-    day: datetime,
-    airlines: list[str],
-    ids: Ids,
-    shift: timedelta = timedelta(0),
+    world: World, rng: random.Random, leg: tuple[dict[str, Any], ...], day: datetime, airlines: list[str], ids: Ids
 ) -> None:
     """The flights of a day between two cities: one of each airline, no two at the same time or price."""
     start, end = leg
@@ -356,10 +327,10 @@ def _add_leg(
         minutes = 5 * round((40 + km / 13.5) * rng.choice([1.0, 1.05, 1.1, 1.4, 1.6]) / 5)
         departs = day.replace(hour=0) + timedelta(minutes=clock)
         arrives = departs + timedelta(minutes=minutes, hours=end["utc"] - start["utc"])
-        flight_id = ids("flt")
+        at_home, flight_id = departs - timedelta(hours=start["ahead"]), ids("flt")
         row = {"airline": airline, "origin": start["name"], "destination": end["name"]}
         row |= {"departs": departs.strftime(MOMENT), "arrives": arrives.strftime(MOMENT), "minutes": minutes}
-        world.insert("flights", {"id": flight_id, **row, "departs_at_home": (departs - shift).strftime(MOMENT)})
+        world.insert("flights", {"id": flight_id, **row, "departs_at_home": at_home.strftime(MOMENT)})
         price = round((60 + 0.05 * km) * percent / 100) + rng.choice([0.0, 0.5, 0.9])
         cabins = [("economy", price, left)]
         if rng.random() < 0.4:
@@ -408,14 +379,9 @@ def _add_bookings(world: World, rng: random.Random, cities: list[str], ids: Ids)
 
 
 def flight_leg(world: World, rng: random.Random, legs: list[int], cabin: str = "economy") -> dict[str, Any]:
-    """A day and two cities with what a search shows, and the booking there if there is one. For task templates.
+    """One of some days and pairs of cities, with what a search shows, and the booking there. For task templates.
 
-    Args:
-        world: the world.
-        rng: chance.
-        legs: which, in order of days: 0 leaves today, 1 is booked and can be changed, 2 is booked and cannot, 3 is booked
-            and refunded in part, 4 is new, 5 is a new way there and 6 the way back from there.
-        cabin: the cabin.
+    By number: 0 leaves today, 1 can be changed, 2 cannot, 3 is refunded in part, 4 to 6 are not booked (6 is the way back of 5).
     """
     days = sorted({(str(r["departs"])[:10], str(r["origin"]), str(r["destination"])) for r in world.rows("flights")})
     day, origin, destination = rng.choice([days[number] for number in legs])
