@@ -359,15 +359,15 @@ def hotel_stay(world: World, rng: random.Random, kind: str = "double", free: boo
 
 
 def booked_hotel(world: World, rng: random.Random, late: bool = False) -> dict[str, Any]:
-    """A booking with its hotel; ``late``: its free cancellation is over. For task templates."""
+    """A booking with its hotel and a later check-out; ``late``: its free cancellation is over. For task templates."""
     today = world.now.strftime(DAY)
     fitting = []
     for row in world.rows("hotel_bookings"):
         room = require_row(world, "hotel_rooms", str(row["room_id"]), "room")
         hotel = _hotel(world, str(room["hotel_id"]))
         if (_deadline(hotel, str(row["check_in"])) < today) == late:
-            nights = len(_nights(str(row["check_in"]), str(row["check_out"])))
-            fitting.append({**row, "hotel": hotel["name"], "city": hotel["city"], "nights": nights, "room": dict(room)})
+            later = (parse_day(str(row["check_out"])) + timedelta(days=1)).strftime(DAY)
+            fitting.append({**row, "hotel": hotel["name"], "city": hotel["city"], "later": later})
     return rng.choice(fitting)
 
 

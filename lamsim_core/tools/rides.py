@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from lamsim_core.environment import (
+    DAY,
     MOMENT,
     Clock,
     FrozenRow,
@@ -335,11 +336,13 @@ def transit_pair(world: World, rng: random.Random, home: bool = False) -> dict[s
     return {"origin": origin, "destination": destination, "connections": found}
 
 
-def free_pickup(world: World, rng: random.Random) -> str:
-    """A moment in the next days at which a ride can be scheduled, far from all others."""
-    taken = [parse_moment(str(row["pickup"])) for row in world.rows("rides") if row["status"] == "scheduled"]
-    moments = [_at(world, rng, rng.randint(1, 20)) for _ in range(30)]
-    return next(m for m in moments if all(abs(m - other) > timedelta(hours=3) for other in taken)).strftime(MOMENT)
+def free_pickup(world: World, rng: random.Random) -> dict[str, str]:
+    """A day on which no ride is scheduled yet, with a time to go and a later one to come back."""
+    taken = {str(row["pickup"])[:10] for row in world.rows("rides") if row["status"] == "scheduled"}
+    days = [(world.now + timedelta(days=ahead)).strftime(DAY) for ahead in range(1, 20)]
+    start = rng.randrange(8 * 60, 16 * 60, 5)
+    back = start + rng.randrange(90, 360, 15)
+    return {"day": rng.choice([day for day in days if day not in taken]), "there": _clock(start), "back": _clock(back)}
 
 
 MAKERS = {"two_places": two_places, "transit_pair": transit_pair, "free_pickup": free_pickup}
