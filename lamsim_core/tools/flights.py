@@ -258,7 +258,7 @@ def cancel_flight_booking(world: World, booking_id: str) -> dict[str, Any]:
 
 
 @tool(mutates=True)
-def check_in_flight(world: World, booking_id: str) -> dict[str, Any]:
+def complete_flight_check_in(world: World, booking_id: str) -> dict[str, Any]:
     """Check in all travellers of a booking. Who has not chosen a seat gets the first free one.
 
     Args:
@@ -327,7 +327,7 @@ def _add_leg(
         minutes = 5 * round((40 + km / 13.5) * rng.choice([1.0, 1.05, 1.1, 1.4, 1.6]) / 5)
         departs = day.replace(hour=0) + timedelta(minutes=clock)
         arrives = departs + timedelta(minutes=minutes, hours=end["utc"] - start["utc"])
-        at_home, flight_id = departs - timedelta(hours=start["ahead"]), ids("flt")
+        flight_id, at_home = ids("flt"), departs - timedelta(hours=start["ahead"])
         row = {"airline": airline, "origin": start["name"], "destination": end["name"]}
         row |= {"departs": departs.strftime(MOMENT), "arrives": arrives.strftime(MOMENT), "minutes": minutes}
         world.insert("flights", {"id": flight_id, **row, "departs_at_home": at_home.strftime(MOMENT)})
@@ -344,15 +344,14 @@ def _add_leg(
 def _free_seats(rng: random.Random, cabin: str, count: int) -> list[str]:
     """Seats in different rows with different letters: six of them are two of each place."""
     rows, letters = (range(10, 31), "ABCDEF") if cabin == "economy" else (range(1, 5), "ACDF")
-    drawn = zip(rng.sample(rows, count), rng.sample(letters, count), strict=True)
-    return sorted(f"{row}{letter}" for row, letter in drawn)
+    return sorted(f"{a}{b}" for a, b in zip(rng.sample(rows, count), rng.sample(letters, count), strict=True))
 
 
 def _rules(rng: random.Random, cabin: str) -> dict[str, Any]:
     """A fare that allows nothing, one that takes fees, or one that is free to change."""
     kind = rng.choice(["light", "standard", "standard", "flex"])
     change, cancel = (rng.randrange(15, 60, 5), rng.randrange(20, 45, 5)) if kind == "standard" else (0, 0)
-    bag = rng.choice([18, 22, 25, 29, 32, 35]) if cabin == "economy" else 0
+    bag = rng.choice([18.5, 21.5, 24.5, 27.5, 31.5, 34.5]) if cabin == "economy" else 0.0
     rules = {"bag_fee": bag, "changeable": kind != "light", "change_fee": change}
     return {**rules, "refundable": kind == "flex" or (kind == "standard" and rng.random() < 0.8), "cancel_fee": cancel}
 
@@ -367,7 +366,8 @@ def _add_bookings(world: World, rng: random.Random, cities: list[str], ids: Ids)
     }
     names = [str(row["name"]) for row in world.rows("travellers")]
     for city, rules in wishes.items():
-        flight = rng.choice([row for row in world.rows("flights") if row["destination"] == city])
+        flights = [row for row in world.rows("flights") if row["destination"] == city]
+        flight = min(flights, key=lambda row: int(_fare(world, row, "economy")["seats_left"]))  # others have room
         people = sorted([names[0], *rng.sample(names[1:], rng.randint(0, 2))])
         fare = _fare(world, flight, "economy")
         seats = {"free_seats": _free_seats(rng, "economy", 6), "seats_left": max(6, fare["seats_left"])}

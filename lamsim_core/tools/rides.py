@@ -326,14 +326,13 @@ def two_places(world: World, rng: random.Random) -> dict[str, Any]:
     return dict(zip(("origin", "destination", "third"), rng.sample(names, 3), strict=True))
 
 
-def transit_pair(world: World, rng: random.Random, home: bool = False) -> dict[str, Any]:
-    """Two places with connections (``home``: from the user's home), earliest first, for task templates."""
-    address = str(world.rows("saved_places")[0]["place"])
-    rows = world.rows("transit_connections")
-    pairs = sorted({(str(r["origin"]), str(r["destination"])) for r in rows if (r["origin"] == address) == home})
-    origin, destination = rng.choice(pairs)
+def transit_pair(world: World, rng: random.Random) -> dict[str, Any]:
+    """A place with connections from the user's home, earliest first, for task templates."""
+    origin = str(world.rows("saved_places")[0]["place"])
+    ends = sorted({str(row["destination"]) for row in world.rows("transit_connections") if row["origin"] == origin})
+    destination = rng.choice(ends)
     found: Any = find_transit_connections.function(world, origin=origin, destination=destination)
-    return {"origin": origin, "destination": destination, "connections": found}
+    return {"destination": destination, "connections": found}
 
 
 def free_pickup(world: World, rng: random.Random) -> dict[str, str]:
