@@ -263,6 +263,14 @@ class Task(Record):
         """Readable name: template@seed."""
         return f"{self.template}@{self.seed}"
 
+    @property
+    def bound_tools(self) -> tuple[tuple[ToolSchema, ToolBinding], ...]:
+        """Every tool offered, with what is behind it."""
+        bindings = self.bindings or tuple(
+            ToolBinding(category=self.category, tool=schema.name, parameters={}) for schema in self.tools
+        )
+        return tuple(zip(self.tools, bindings, strict=True))
+
     @cached_property
     def key(self) -> str:
         """Hash of the content: equal tasks have equal keys."""

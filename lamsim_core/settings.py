@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         return self.home / "datasets"
 
     @property
+    def tasks(self) -> Path:
+        """The user's own task templates, one file each."""
+        return self.home / "tasks"
+
+    @property
     def adapters(self) -> Path:
         """One folder per trained adapter."""
         return self.home / "adapters"

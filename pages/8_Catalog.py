@@ -1,30 +1,27 @@
-"""Catalog: the tools, tasks, models and checks there are."""
+"""Catalog: the categories, tools, tasks, models and checks there are, and where people add their own."""
 
 import streamlit as st
 
-from lamsim_core.ui.catalog import draw_checks, draw_models, draw_tools
+from lamsim_core.ui.catalog import draw_categories, draw_checks, draw_models, draw_tools
+from lamsim_core.ui.catalog_tasks import draw_tasks
 from lamsim_core.ui.draw import guard
 from lamsim_core.ui.page import start_page
-from lamsim_core.ui.task_studio import draw_tasks
+from lamsim_core.ui.task_studio import draw_studio
 
 studio = start_page(
     "Catalog",
     ":material/menu_book:",
-    "What there is: tools, tasks, models and checks. Read-only; all of it is files in the project.",
+    "What there is: worlds, tools, tasks, models and checks. Try a tool, watch a task being solved, write a task of your own.",
 )
 
-tools, tasks, models, checks = st.tabs(
-    ["Tools", "Tasks", "Models", "Checks"], key="view", on_change="rerun", bind="query-params"
+views = st.tabs(
+    ["Categories", "Tools", "Tasks", "Task studio", "Models", "Checks"],
+    key="view",
+    on_change="rerun",
+    bind="query-params",
 )
-if tools.open:
-    with tools, guard():
-        draw_tools()
-if tasks.open:
-    with tasks, guard():
-        draw_tasks()
-if models.open:
-    with models, guard():
-        draw_models(studio)
-if checks.open:
-    with checks, guard():
-        draw_checks()
+draws = (draw_categories, draw_tools, draw_tasks, lambda: draw_studio(studio), lambda: draw_models(studio), draw_checks)
+for view, draw in zip(views, draws, strict=True):
+    if view.open:
+        with view, guard():
+            draw()

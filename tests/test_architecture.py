@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lamsim_core"
 LAYERS: list[set[str]] = [
-    {"canonical", "errors", "settings", "records"},
+    {"canonical", "errors", "files", "settings", "records"},
     {"environment", "store", "models", "jobs"},
     {"tools", "tasks", "feedback", "agent"},
     {"explore"},
@@ -33,6 +33,7 @@ HEAVY = {
     "pyarrow": ("store",),
     "streamlit": ("ui",),
     "plotly": ("ui",),
+    "mcp": ("tools",),
 }
 """Who may import what is slow or has one home."""
 

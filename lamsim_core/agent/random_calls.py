@@ -1,13 +1,18 @@
 """Random calls that are valid by their schema and use values the agent could have seen."""
 
+import json
 import random
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
+import jsonschema_rs
 from pydantic import JsonValue
 
+from lamsim_core.canonical import canonical_json
 from lamsim_core.records import GoldCall, Step, Task
+
+_DAYS = ("2026-06-15", "2026-06-15 10:00", "10:00")
 
 
 def random_call(task: Task, steps: Sequence[Step], rng: random.Random) -> tuple[GoldCall, list[JsonValue]]:
@@ -52,16 +57,23 @@ def _value(schema: dict[str, Any], seen: list[JsonValue], rng: random.Random) ->
         return rng.random() < 0.5
     if kind == "array":
         return [_value(schema.get("items", {"type": "string"}), seen, rng) for _ in range(rng.randint(0, 2))]
+    fits = _validity(canonical_json(schema))
+    fitting = [value for value in seen if value != "" and fits(value)]
     if kind in ("integer", "number"):
         low = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
-        numbers = [v for v in seen if isinstance(v, int | float) and not isinstance(v, bool) and v >= low]
-        if numbers and rng.random() < 0.5:
-            number = rng.choice(numbers)
+        if fitting and rng.random() < 0.5:
+            number: Any = rng.choice(fitting)
             return int(number) if kind == "integer" else number
-        return rng.randint(int(low), int(min(schema.get("maximum", low + 100), low + 100)))
-    pattern = schema.get("pattern")
-    texts = [v for v in seen if isinstance(v, str) and v]
-    if pattern:
-        fitting = [text for text in texts if re.search(pattern, text)]
-        texts = fitting or ["2026-06-15 10:00"[: 16 if " " in pattern else 10]]
-    return rng.choice(texts)
+        return rng.randint(int(low), max(int(low), int(min(schema.get("maximum", low + 100), low + 100))))
+    if "pattern" in schema and not fitting:
+        fitting = [day for day in _DAYS if fits(day)]
+    return rng.choice(fitting or [value for value in seen if isinstance(value, str) and value] or ["x"])
+
+
+@lru_cache(maxsize=1024)
+def _validity(schema: str) -> Callable[[JsonValue], bool]:
+    """Whether a value is valid by a schema, compiled once; a schema that is itself broken fits nothing."""
+    try:
+        return jsonschema_rs.validator_for(json.loads(schema)).is_valid
+    except ValueError:
+        return lambda value: False

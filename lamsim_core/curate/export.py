@@ -8,16 +8,14 @@ Turns that are not to be trained on carry ``"weight": 0`` in the first two; the 
 """
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from lamsim_core.curate.folder import load_rows
 from lamsim_core.errors import InvalidInputError
+from lamsim_core.files import write_atomic
 from lamsim_core.settings import Settings
 
 Form = Literal["trl", "openai", "sharegpt"]
@@ -41,19 +39,7 @@ def export(settings: Settings, dataset_id: str, target: Path, form: Form) -> Pat
     """
     lines = list(export_lines(load_rows(settings, dataset_id), form))
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-        draft = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in lines)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.chmod(0o644)
-            draft.replace(target)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                draft.unlink()
-            raise
+        write_atomic(target, "".join(f"{line}\n" for line in lines), mode=0o644)
     except OSError as error:
         raise InvalidInputError(
             f"{target} cannot be written: {error.strerror or error}. Choose another file."

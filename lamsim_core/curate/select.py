@@ -1,7 +1,7 @@
 """Which trajectories enter a dataset, and why the others do not."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from weakref import WeakKeyDictionary
 
 from lamsim_core.canonical import content_hash
@@ -10,7 +10,7 @@ from lamsim_core.records import Record, Selection, Task
 from lamsim_core.store import Index
 from lamsim_core.store.filters import TrajectoryFilter
 from lamsim_core.store.queries import TrajectoryRow, find_trajectories, get_trajectory
-from lamsim_core.tools.held_out import held_out_tool, split_rules
+from lamsim_core.tools.held_out import split_rules
 
 HELD_OUT = "held-out split"
 NOT_SCORED = "not scored"
@@ -81,7 +81,7 @@ def select(index: Index, selection: Selection) -> Chosen:
 
 def _reason(row: TrajectoryRow, selection: Selection) -> str | None:
     """Why a trajectory does not enter, or None when nothing about it alone forbids it."""
-    if row.split != "train" or _held_out(row.category, row.task_seed, row.tools):
+    if row.split != "train" or _held_out(row.task_seed, row.offered):
         return HELD_OUT
     if row.ended in ("stopped", "failed"):
         return BROKEN_OFF
@@ -98,16 +98,18 @@ def _reason(row: TrajectoryRow, selection: Selection) -> str | None:
 
 def held_out(task: Task) -> bool:
     """Whether a task must never be trained on: by what it says of itself, or by the rules in force now."""
-    return task.split != "train" or _held_out(task.category, task.seed, (tool.name for tool in task.tools))
+    offered = (f"{binding.category}.{binding.tool}" for _, binding in task.bound_tools)
+    return task.split != "train" or _held_out(task.seed, offered)
 
 
-def _held_out(category: str, seed: int, tools: Iterator[str] | tuple[str, ...]) -> bool:
+def _held_out(seed: int, offered: Iterable[str]) -> bool:
     """Splits can be redrawn after a trajectory was stored; then its own word is out of date."""
     rules = split_rules()
+    names = set(offered)
     return (
-        category in rules.held_out_categories
-        or seed >= rules.train_seeds
-        or any(held_out_tool(category, tool) for tool in tools)
+        seed >= rules.train_seeds
+        or bool(names & rules.held_out_tools)
+        or bool({name.partition(".")[0] for name in names} & rules.held_out_categories)
     )
 
 

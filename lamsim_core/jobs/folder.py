@@ -1,14 +1,12 @@
 """A job's folder: where it is, what is in it, and how its small files are read and written."""
 
-import os
 import re
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from lamsim_core.canonical import canonical_json
 from lamsim_core.errors import NotFoundError
+from lamsim_core.files import write_atomic
 from lamsim_core.records import Record
 from lamsim_core.settings import Settings
 
@@ -52,26 +50,6 @@ def existing_folder(settings: Settings, job_id: str) -> Path:
     if not folder.is_dir():
         raise NotFoundError("job", job_id)
     return folder
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Replace the file at ``path`` so that a reader sees the old content or the new, never a part.
-
-    Raises:
-        OSError: it could not be written; the old content is still there.
-    """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            draft.unlink()
-        raise
 
 
 def write_record(path: Path, record: Record) -> None:

@@ -5,13 +5,12 @@ Nothing here needs torch: safetensors files are read as bytes.
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from lamsim_core.errors import ModelError
+from lamsim_core.files import write_atomic
 from lamsim_core.records import Record
 
 MANIFEST = "manifest.json"
@@ -137,20 +136,6 @@ def write_manifest(folder: Path, source: str) -> Manifest:
     manifest = Manifest(source=source, weights=weights_hash(folder), files=files)
     write_atomic(folder / MANIFEST, manifest.model_dump_json(indent=2).encode())
     return manifest
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees all of it or nothing of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_manifest(folder: Path) -> Manifest | None:

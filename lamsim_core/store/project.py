@@ -104,6 +104,7 @@ def _trajectory_row(record: Trajectory) -> Row:
     usages = [step.usage for step in steps if step.usage is not None]
     verdicts = [verdict for step in steps for verdict in step.verdicts]
     calls = [step.call for step in steps if step.call is not None]
+    own = {schema.name: binding.tool for schema, binding in task.bound_tools}
     return {
         "id": record.id,
         "identity": content_hash(record.identity),
@@ -127,7 +128,8 @@ def _trajectory_row(record: Trajectory) -> Row:
         "n_calls": len(calls),
         "n_failed": sum(1 for step in steps if step.failed),
         "error_classes": _error_classes((*verdicts, *record.verdicts)),
-        "tools": list(dict.fromkeys(call.name for call in calls if call.name)),
+        "tools": list(dict.fromkeys(own.get(call.name, call.name) for call in calls if call.name)),
+        "offered": [f"{binding.category}.{binding.tool}" for _, binding in task.bound_tools],
         "completion_tokens": sum(usage.completion_tokens for usage in usages) if usages else None,
         "seconds": record.seconds,
         "answer": _shown(record.answer),

@@ -33,7 +33,9 @@ class TrajectoryRow(Record):
     error_classes: tuple[str, ...]
     """Mistakes found by gates, of actions and of the whole attempt."""
     tools: tuple[str, ...]
-    """Tools called, in the order of their first call."""
+    """Tools called, by their own names, in the order of their first call."""
+    offered: tuple[str, ...]
+    """Tools offered, as ``category.tool`` by their own names."""
     completion_tokens: int | None
     """None when no model wrote."""
     seconds: float

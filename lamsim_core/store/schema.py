@@ -33,6 +33,7 @@ TABLES: dict[str, dict[str, str]] = {
         "n_failed": "BIGINT",
         "error_classes": "VARCHAR[]",
         "tools": "VARCHAR[]",
+        "offered": "VARCHAR[]",
         "completion_tokens": "BIGINT",
         "seconds": "DOUBLE",
         "answer": "VARCHAR",

@@ -58,12 +58,9 @@ def instantiate(template: Template, seed: int) -> Task:
 
 def build_environment(task: Task) -> Environment:
     """The world of a task, with the tools it offers as it offers them."""
-    bindings = task.bindings or tuple(
-        ToolBinding(category=task.category, tool=schema.name, parameters={}) for schema in task.tools
-    )
     tools = {
         schema.name: get_category(binding.category).tools[binding.tool].offered_as(schema, binding.parameters)
-        for schema, binding in zip(task.tools, bindings, strict=True)
+        for schema, binding in task.bound_tools
     }
     return Environment(joined_world(task.worlds or (task.category,), task.seed), tools)
 

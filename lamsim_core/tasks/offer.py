@@ -32,7 +32,7 @@ def draw_offer(template: Template, split: Split, rng: random.Random) -> list[Off
     own = [
         Offered(get_category(name), tool) for name in template.categories for tool in get_category(name).tools.values()
     ]
-    wanted = [*template.needed_tools, *template.also_offer]
+    wanted = dict.fromkeys([*template.needed_tools, *template.also_offer])
     needed = [next(each for each in own if each.tool.name == name) for name in wanted]
     others = [each for each in own if each not in needed and _may_join(template, each)]
     alone = bool(template.expect.decline or template.expect.ask)

@@ -207,6 +207,12 @@ def parse_templates(text: str, source: str, category: Category) -> list[Template
         TaskTemplateError: the file is not YAML, or a template is not well formed; the message names the line.
     """
     try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.AliasEvent):  # a few of these can stand for gigabytes
+                place = event.start_mark.line + 1 if event.start_mark else None
+                raise TaskTemplateError(
+                    "aliases of YAML (*) are not read here; write the value out", source=source, line=place
+                )
         entries = yaml.load(text, Loader=_LineLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)

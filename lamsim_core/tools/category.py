@@ -29,7 +29,7 @@ from lamsim_core.tools.held_out import content_for
 Maker = Callable[..., JsonValue]
 Family = Literal["office", "commerce", "money", "travel", "leisure", "home", "reference"]
 """Categories that can do similar things. Tools are never lent within a family: a task stays clear about who does what."""
-NOT_CATEGORIES = frozenset({"category", "held_out"})
+NOT_CATEGORIES = frozenset({"category", "held_out", "imported"})
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,14 @@ def categories() -> Mapping[str, Category]:
 def get_category(name: str) -> Category:
     """One category. Raises NotFoundError."""
     known = categories()
-    if name not in known:
-        raise NotFoundError("category", name, known)
-    return known[name]
+    if name in known:
+        return known[name]
+    from lamsim_core.tools.imported import imported_categories
+
+    imported = imported_categories(get_settings()).categories
+    if name not in imported:
+        raise NotFoundError("category", name, [*known, *imported])
+    return imported[name]
 
 
 def clock(seed: int) -> datetime:

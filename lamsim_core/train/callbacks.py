@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lamsim_core.models.folder import file_sha256, write_atomic
+from lamsim_core.files import write_atomic
+from lamsim_core.models.folder import file_sha256
 
 CHECKPOINT_MANIFEST = "lamsim-checkpoint.json"
 """Name of a checkpoint's manifest."""

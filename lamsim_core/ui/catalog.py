@@ -9,15 +9,28 @@ from lamsim_core.environment import ToolSpec
 from lamsim_core.errors import NotFoundError
 from lamsim_core.feedback import action_checks, final_checks
 from lamsim_core.models.registry import ModelEntry, list_models
-from lamsim_core.tasks import load_templates
+from lamsim_core.tasks import Template, load_templates
 from lamsim_core.tools import Category, categories
-from lamsim_core.tools.held_out import held_out_tool
-from lamsim_core.ui.draw import chip, clean, failure, label, untrusted_json
+from lamsim_core.tools.held_out import held_out_tool, split_rules
+from lamsim_core.ui.draw import chip, clean, failure, guard, label, untrusted_json
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.tables import BADGE_BLUE, BADGE_GREEN, BADGE_GREY, BADGE_ORANGE, badge_column, button_column
 from lamsim_core.ui.terms import template_title
+from lamsim_core.ui.tool_trial import draw_trial
 from lamsim_core.ui.wording import spaced
 
+ALL = "All categories"
+TABLE_HEIGHT = 560
+"""Pixels of a long table."""
+FAMILIES = {
+    "office": "Office",
+    "commerce": "Commerce",
+    "money": "Money",
+    "travel": "Travel",
+    "leisure": "Leisure",
+    "home": "Home",
+    "reference": "Reference",
+}
 KINDS = {"local": "Model", "adapter": "Adapter", "scripted": "Scripted", "endpoint": "Endpoint"}
 
 
@@ -32,6 +45,23 @@ def search(what: str, key: str) -> str:
         live="300ms",
     )
     return (text or "").strip().lower()
+
+
+def search_and_category(what: str, key: str) -> tuple[str, str | None]:
+    """A search field beside a choice of category: the text in lower case, and the category or None for all."""
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        text = search(what, key)
+    known = categories()
+    with right:
+        chosen = st.selectbox(
+            "Category",
+            [ALL, *known],
+            format_func=lambda name: known[name].title if name in known else ALL,
+            key=f"{key}_category",
+            label_visibility="collapsed",
+        )
+    return text, chosen if chosen in known else None
 
 
 def fits(text: str, *parts: str) -> bool:
@@ -61,15 +91,75 @@ def show_task(template: str) -> None:
     st.query_params["task"] = template
 
 
+def edit_template(template: Template) -> None:
+    """Put a template into the task studio and show it there."""
+    st.session_state["view"] = "Task studio"
+    st.session_state["studio_start"] = template.id
+
+
+def show_category(name: str) -> None:
+    """Show the tools of one category."""
+    st.session_state["view"] = "Tools"
+    st.session_state["catalog_tools_category"] = name
+    st.query_params.pop("tool", None)
+
+
+def draw_categories() -> None:
+    """Every category: what it is, how much there is of it, and whether it is kept for measuring."""
+    known = list(categories().values())
+    templates = load_templates().values()
+    hidden = split_rules().held_out_categories
+    rows = [
+        {
+            "Show": ":material/visibility:",
+            "Category": category.title,
+            "What it is": clean(category.description),
+            "Family": FAMILIES.get(category.family, clean(category.family)),
+            "Tools": len(category.tools),
+            "Kinds of tasks": sum(category.name in template.categories for template in templates),
+            "For": ["measuring" if category.name in hidden else "training"],
+        }
+        for category in known
+    ]
+    st.caption(
+        f"{len(known):,} categories, {sum(len(c.tools) for c in known):,} tools, {len(templates):,} kinds of tasks. "
+        "Each category has a world of its own, made anew from every seed."
+    )
+    st.dataframe(
+        rows,
+        key="catalog_categories_table",
+        hide_index=True,
+        height="content",
+        column_config={
+            "Show": button_column("catalog_category", lambda row: show_category(known[row].name)),
+            "What it is": st.column_config.TextColumn("What it is", width="large"),
+            "Family": st.column_config.TextColumn(
+                "Family", help="Tools are never lent as distractors within a family: they could do the same thing."
+            ),
+            "For": badge_column(
+                "For",
+                {"training": BADGE_GREEN, "measuring": BADGE_GREY},
+                help="Categories for measuring are never seen in training.",
+                width=110,
+            ),
+        },
+        alt="All categories",
+    )
+
+
 def draw_tools() -> None:
     """Every tool with its schema."""
-    text = search("tools", "catalog_tools")
     tools = [(category, tool) for category in categories().values() for tool in category.tools.values()]
     wanted = opened("tool", [_full_name(category, tool) for category, tool in tools])
-    shown = [(c, t) for c, t in tools if fits(text, t.name, c.title, t.schema.description, spaced(t.name))]
-    for category, tool in tools:
-        if _full_name(category, tool) == wanted:
-            _draw_tool(category, tool)
+    for owner, tool in tools:
+        if _full_name(owner, tool) == wanted:
+            _draw_tool(owner, tool)
+    text, only = search_and_category("tools", "catalog_tools")
+    shown = [
+        (c, t)
+        for c, t in tools
+        if only in (None, c.name) and fits(text, t.name, c.title, t.schema.description, spaced(t.name))
+    ]
     st.caption(f"{len(shown):,} of {len(tools):,} tools")
     rows = [
         {
@@ -86,6 +176,7 @@ def draw_tools() -> None:
         rows,
         key="catalog_tools_table",
         hide_index=True,
+        height=TABLE_HEIGHT,
         column_config={
             "Show": button_column("catalog_tool", lambda row: show_tool(_full_name(*shown[row]))),
             "What it does": st.column_config.TextColumn("What it does", width="large"),
@@ -114,7 +205,7 @@ def _held_out(category: Category, tool: ToolSpec) -> list[str]:
 
 
 def _draw_tool(category: Category, tool: ToolSpec) -> None:
-    users = [t.id for t in load_templates().values() if t.category == category.name and tool.name in t.needed_tools]
+    users = [t.id for t in load_templates().values() if category.name in t.categories and tool.name in t.needed_tools]
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(label(tool.name), anchor=False, width="content")
@@ -123,23 +214,34 @@ def _draw_tool(category: Category, tool: ToolSpec) -> None:
             if held_out_tool(category.name, tool.name):
                 chip("held out", icon=":material/lock:", help="Never offered in training tasks.")
         st.text(tool.schema.description)
-        left, right = st.columns(2)
-        with left:
-            st.markdown("**Schema of its arguments**")
-            untrusted_json(tool.schema.parameters, expanded=True)
-        with right:
-            st.markdown("**Tasks whose reference solution uses it**")
-            for template in users:
-                st.button(
-                    label(template_title(template)),
-                    key=f"catalog_user.{template}",
-                    icon=":material/task_alt:",
-                    type="tertiary",
-                    on_click=show_task,
-                    args=(template,),
-                )
-            if not users:
-                st.caption("None; it is offered as a distractor.")
+        trial, schema, tasks = st.tabs(
+            ["Try it", "Schema", "Tasks that use it"],
+            key=f"catalog_tool_tabs.{_full_name(category, tool)}",
+            on_change="rerun",
+        )
+        if trial.open:
+            with trial, guard():
+                draw_trial(category, tool.name, f"catalog_trial.{_full_name(category, tool)}")
+        if schema.open:
+            with schema:
+                untrusted_json(tool.schema.openai(), expanded=True)
+        if tasks.open:
+            with tasks:
+                _draw_users(users)
+
+
+def _draw_users(users: Sequence[str]) -> None:
+    for template in users:
+        st.button(
+            label(template_title(template)),
+            key=f"catalog_user.{template}",
+            icon=":material/task_alt:",
+            type="tertiary",
+            on_click=show_task,
+            args=(template,),
+        )
+    if not users:
+        st.caption("None; it is offered as a distractor.")
 
 
 def draw_models(studio: Studio) -> None:

@@ -1,205 +1,191 @@
-"""The Catalog page's tasks: templates, one of them in full, an instance of it for any seed, and its verification."""
+"""The task studio: a template written in the browser, tried as it is written, kept as the user's own, exported."""
+
+from collections import Counter
 
 import streamlit as st
 
+from lamsim_core.errors import InvalidInputError, TaskTemplateError
 from lamsim_core.records import Task
-from lamsim_core.tasks import Template, TemplateReport, instantiate, load_templates, split_of, verify_template
-from lamsim_core.tasks.splits import seed_range
-from lamsim_core.tasks.verify import Probe
+from lamsim_core.settings import Settings
+from lamsim_core.tasks import Template, instantiate, load_templates, verify_template
+from lamsim_core.tasks.difficulty import LEVELS, difficulty
+from lamsim_core.tasks.library import delete_own, line_of, own_templates, parse_own, save_own, template_text
 from lamsim_core.tools import categories
-from lamsim_core.tools.held_out import split_rules
-from lamsim_core.ui import terms
-from lamsim_core.ui.catalog import fits, opened, search, show_task
-from lamsim_core.ui.draw import chip, clean, guard, label, untrusted, untrusted_json, untrusted_prose
-from lamsim_core.ui.page import link
-from lamsim_core.ui.tables import BADGE_BLUE, BADGE_GREY, BADGE_ORANGE, badge_column, button_column
-from lamsim_core.ui.trajectory import draw_changes, draw_gold
-from lamsim_core.ui.wording import SPLIT_NAMES
+from lamsim_core.ui.catalog import show_task
+from lamsim_core.ui.catalog_tasks import VERIFIED_SEEDS, draw_report, draw_task
+from lamsim_core.ui.draw import clean, guard, label, untrusted
+from lamsim_core.ui.page import Studio
+from lamsim_core.ui.terms import template_title
+from lamsim_core.ui.wording import amount
 
-PROBE_TITLES: dict[Probe, str] = {
-    "gold": "Reference solution passes",
-    "noop": "Doing nothing fails",
-    "collateral": "One edit more fails",
-    "dropped": "One call less fails",
-    "wrong_value": "Another value fails",
-    "other_answer": "Another answer fails",
-    "leak": "Answer not given away",
-}
-VERIFIED_SEEDS = (0, 1, 2, 3, 4)
-KINDS = {"answer": BADGE_BLUE, "change": BADGE_ORANGE, "decline": BADGE_GREY}
-
-
-def draw_tasks() -> None:
-    """Every kind of task."""
-    text = search("tasks", "catalog_tasks")
-    templates = load_templates()
-    wanted = opened("task", list(templates))
-    if wanted is not None:
-        draw_template(templates[wanted])
-    shown = [t for t in templates.values() if fits(text, t.id, terms.template_title(t.id), *t.say, *t.needed_tools)]
-    st.caption(f"{len(shown):,} of {len(templates):,} kinds of tasks. Every seed gives an instance of each.")
-    names = categories()
-    rows = [
-        {
-            "Show": ":material/visibility:",
-            "Task": terms.template_title(template.id),
-            "Category": names[template.category].title,
-            "Asked for": clean(template.say[0]),
-            "Ends with": expected_kinds(template),
-            "Calls": len(template.solve),
-            "Wordings": len(template.say),
-            "Split": split_text(template),
-        }
-        for template in shown
-    ]
-    st.dataframe(
-        rows,
-        key="catalog_tasks_table",
-        hide_index=True,
-        column_config={
-            "Show": button_column("catalog_task", lambda row: show_task(shown[row].id)),
-            "Asked for": st.column_config.TextColumn("Asked for", width="large"),
-            "Ends with": badge_column("Ends with", KINDS, help="What a good attempt ends with.", width=150),
-            "Calls": st.column_config.NumberColumn("Calls", width=60, help="Calls of the reference solution."),
-            "Wordings": st.column_config.NumberColumn("Wordings", width=80),
-        },
-        alt="All kinds of tasks",
-    )
+EDITOR_HEIGHT = 560
+"""Pixels."""
+NEW = "A new task"
+FIRST = """\
+- id: calendar.my_first_task
+  say:
+    - "Where does {{ event.title }} take place?"
+    - "Place of {{ event.title }}?"
+    - "I can't remember where {{ event.title }} is. Could you look it up?"
+    - "{{ event.title }}: where do I have to go?"
+  pick:
+    event: {from: events}
+  solve:
+    - {call: find_events, with: {title: "{{ event.title }}"}, as: found}
+  expect:
+    answer: {text: "{{ found[0].place }}", rivals: "{{ rows('events') | map(attribute='place') | list }}"}
+  close: ["It is at {{ answer }}."]
+"""
 
 
-def expected_kinds(template: Template) -> list[str]:
-    """What a good attempt ends with: an answer, a change, both, or declining."""
-    expect = template.expect
-    return [name for name, given in zip(KINDS, (expect.answer, expect.state, expect.decline), strict=True) if given]
-
-
-def split_text(template: Template) -> str:
-    """The splits a template gives instances to."""
-    rules = split_rules()
-    splits = dict.fromkeys(split_of(template, seed) for seed in (0, rules.train_seeds))
-    return " and ".join(SPLIT_NAMES[split].lower() for split in splits).capitalize()
-
-
-def draw_template(template: Template) -> None:
-    """One kind of task: how it is asked for, how it is solved, an instance, and whether it keeps the contracts."""
-    with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.subheader(label(terms.template_title(template.id)), anchor=False, width="content")
-            chip(categories()[template.category].title, color="primary")
-            for kind in expected_kinds(template):
-                chip(
-                    {"answer": "an answer", "change": "a change", "decline": "to decline"}[kind], icon=":material/flag:"
-                )
-            chip(split_text(template), icon=":material/inventory_2:")
-        st.caption(f"{label(template.id)} · data/{label(template.source)}, line {template.line:d}")
-        instance, definition, contracts = st.tabs(
-            ["An instance", "How it is written", "Verification"], key=f"catalog_tabs.{template.id}", on_change="rerun"
+def draw_studio(studio: Studio) -> None:
+    """The editor, what came of the last edit, and the user's own tasks."""
+    settings = studio.settings
+    _draw_start(settings)
+    left, right = st.columns([11, 9], gap="large")
+    with left:
+        text = st.text_area(
+            "The task, in YAML",
+            key="studio_text",
+            height=EDITOR_HEIGHT,
+            help="See docs/tasks.md for the form. It is tried whenever you leave the field or press Ctrl and Enter.",
         )
-        if instance.open:
-            with instance, guard():
-                _draw_instance(template)
-        if definition.open:
-            with definition:
-                _draw_definition(template)
-        if contracts.open:
-            with contracts, guard():
-                _draw_verification(template)
+    with right:
+        template = _try(settings, text or "")
+    with left:
+        _draw_actions(settings, text or "", template)
+    if template is not None:
+        st.subheader("An instance", anchor=False)
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="studio_seed", width=180)
+        with guard():
+            draw_task(instantiate(template, int(seed or 0)))
+    _draw_own(settings)
 
 
-def _draw_instance(template: Template) -> None:
-    held_out = seed_range("unseen_instances")
+def _draw_start(settings: Settings) -> None:
+    """Choose what to start from. What the catalog asked for is put into the editor."""
+    known = load_templates(settings)
+    wanted = st.session_state.pop("studio_start", None)
+    if wanted in known:
+        st.session_state["studio_text"] = _as_copy(settings, known[wanted])
+    st.session_state.setdefault("studio_text", FIRST)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        seed = st.number_input(
-            "Seed",
-            0,
-            held_out[-1],
-            0,
-            key=f"catalog_seed.{template.id}",
-            width=180,
-            help=f"Seeds from {held_out[0]:,} on are held out from training. Another seed is another world.",
+        start = st.selectbox(
+            "Start from",
+            [NEW, *known],
+            format_func=lambda name: f"{template_title(name)} ({name.partition('.')[0]})" if name in known else NEW,
+            key="studio_from",
+            width=420,
         )
-        task = instantiate(template, int(seed or 0))
-        chip(SPLIT_NAMES[task.split], color="blue" if task.split == "train" else "violet")
-        link(
-            "pages/1_Simulate.py",
-            "Try it on Simulate",
-            icon=":material/play_circle:",
-            query={"task": template.id, "seed": str(task.seed)},
+        st.button(
+            "Put it into the editor",
+            key="studio_load",
+            icon=":material/content_copy:",
+            on_click=_load,
+            args=(settings, start),
+            help="What stands in the editor is replaced.",
         )
-    draw_task(task)
 
 
-def draw_task(task: Task) -> None:
-    """A concrete request, the tools offered, the reference solution and what is expected."""
-    with st.container(border=True, gap="xsmall"):
-        st.caption("The user asks")
-        untrusted_prose(task.instruction)
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.markdown("**Tools offered**")
-        with st.container(horizontal=True, gap="xsmall"):
-            needed = {call.name for call in task.gold}
-            for tool in task.tools:
-                used = tool.name in needed
-                chip(
-                    tool.name,
-                    color="primary" if used else "gray",
-                    help="Used by the solution." if used else "Distractor.",
-                )
-        st.markdown("**Expected**")
-        if task.answer is not None and task.answer.kind == "decline":
-            st.text("The agent says that no offered tool can do it.")
-        elif task.answer is not None:
-            st.caption("The closing message states")
-            untrusted_json(task.answer.value)
-        if task.goal:
-            st.caption("These rows change, and no others")
-            draw_changes(task.goal)
-        else:
-            st.caption("No row may change.")
-    with right:
-        st.markdown("**Reference solution**")
-        draw_gold(task.gold, task.closing)
+def _load(settings: Settings, start: str) -> None:
+    known = load_templates(settings)
+    st.session_state["studio_text"] = _as_copy(settings, known[start]) if start in known else FIRST
 
 
-def _draw_definition(template: Template) -> None:
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.markdown("**Ways to ask for it**")
-        untrusted("\n".join(template.say))
-        st.markdown("**Slots, drawn from the world by the seed**")
-        untrusted_json(
-            {name: pick.model_dump(exclude_defaults=True) for name, pick in template.pick.items()}, expanded=True
-        )
-    with right:
-        st.markdown("**Calls of the reference solution**")
-        untrusted_json(
-            [step.model_dump(by_alias=True, exclude_defaults=True) for step in template.solve], expanded=True
-        )
-        st.markdown("**Expected**")
-        untrusted_json(template.expect.model_dump(by_alias=True, exclude_defaults=True), expanded=True)
-        if template.require:
-            st.markdown("**Must hold, or another instance is drawn**")
-            untrusted("\n".join(template.require))
+def _as_copy(settings: Settings, template: Template) -> str:
+    """The text of a template; a shipped one under another id, so that it can be saved."""
+    text = template_text(settings, template)
+    if any(own.id == template.id for own in own_templates(settings)):
+        return text
+    return text.replace(f"- id: {template.id}", f"- id: {template.id}_mine", 1)
 
 
-def _draw_verification(template: Template) -> None:
-    st.text(
-        "A fair task passes with the reference solution, fails when nothing is done, fails when anything else is changed "
-        "too, does not give its answer away, and is another one for every seed."
-    )
-    if st.button("Verify on 5 seeds", key=f"catalog_verify.{template.id}", icon=":material/verified:"):
-        with st.spinner("Trying it out"):
-            _draw_report(verify_template(template, VERIFIED_SEEDS))
-
-
-def _draw_report(report: TemplateReport) -> None:
-    counts = [(PROBE_TITLES[probe], count.held, count.tried) for probe, count in report.probes.items() if count.tried]
-    counts.append(("Different instances", report.distinct, report.seeds))
-    for column, (title, good, tried) in zip(st.columns(len(counts)), counts, strict=True):
-        column.metric(title, f"{good:,} of {tried:,}", border=True, height="stretch")
+def _try(settings: Settings, text: str) -> Template | None:
+    """Read and try what was written. Returns the template when it can be read."""
+    try:
+        template = parse_own(settings, text)
+        report = verify_template(template, VERIFIED_SEEDS)
+    except InvalidInputError as error:
+        _draw_error(text, error)
+        return None
     if report.problems:
-        for problem in report.problems:
-            st.error(label(problem, limit=1000), icon=":material/error:")
-    else:
-        st.success("It keeps every contract.", icon=":material/verified:")
+        first = TaskTemplateError(report.problems[0], line=template.line)
+        _draw_error(text, first)
+    draw_report(report.model_copy(update={"problems": report.problems[1:4]}) if report.problems else report)
+    tasks = [task for seed in VERIFIED_SEEDS if (task := _instance(template, seed)) is not None]
+    if tasks:
+        levels = Counter(difficulty(task).level for task in tasks)
+        told = ", ".join(f"{levels[level]} {level}" for level in LEVELS if levels[level])
+        st.caption(f"Difficulty of {amount(len(tasks), 'instance')}: {told}. Kinds: {', '.join(template.kinds)}.")
+    return template
+
+
+def _instance(template: Template, seed: int) -> Task | None:
+    try:
+        return instantiate(template, seed)
+    except InvalidInputError:
+        return None
+
+
+def _draw_error(text: str, error: InvalidInputError) -> None:
+    """What is wrong, and the line it is about."""
+    line = line_of(text, error)
+    st.error(label(error, limit=1500), icon=":material/error:")
+    lines = text.splitlines()
+    if line is not None and 0 < line <= len(lines):
+        st.caption(f"Line {line}")
+        first = max(0, line - 2)
+        untrusted(
+            "\n".join(
+                f"{'>' if n == line else ' '} {n:3d}  {lines[n - 1]}"
+                for n in range(first + 1, min(line + 1, len(lines)) + 1)
+            )
+        )
+
+
+def _draw_actions(settings: Settings, text: str, template: Template | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Save as my own", key="studio_save", type="primary", icon=":material/save:"):
+            with guard():
+                saved = save_own(settings, text)
+                st.toast(f"{template_title(saved.id)} is saved.", icon=":material/check_circle:")
+        st.download_button(
+            "Export as YAML",
+            text,
+            file_name=f"{template.id if template else 'task'}.yaml",
+            mime="application/yaml",
+            key="studio_export",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    st.caption("A saved task is used like a shipped one. It is saved only when it keeps every contract.")
+
+
+def _draw_own(settings: Settings) -> None:
+    """The user's own tasks: open, delete."""
+    st.subheader("My own tasks", anchor=False)
+    own = own_templates(settings)
+    if not own:
+        st.caption("None yet. What you save here shows up in the catalog, on Simulate and on Explore.")
+    names = categories()
+    for each in own:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            category = each.id.partition(".")[0]
+            st.text(clean(f"{template_title(each.id)} · {names[category].title if category in names else category}"))
+            if each.problem is not None:
+                st.caption(f":red[:material/error:] {label(each.problem, limit=300)}")
+            else:
+                st.button(
+                    "Show", key=f"own_show.{each.id}", icon=":material/visibility:", on_click=show_task, args=(each.id,)
+                )
+            st.button("Edit", key=f"own_edit.{each.id}", icon=":material/edit:", on_click=_edit, args=(each.text,))
+            with st.popover("Delete", icon=":material/delete:"):
+                st.text("The file is removed. Stored attempts at the task stay.")
+                if st.button("Delete it", key=f"own_delete.{each.id}", type="primary"):
+                    with guard():
+                        delete_own(settings, each.id)
+                        st.rerun()
+
+
+def _edit(text: str) -> None:
+    st.session_state["studio_text"] = text

@@ -191,11 +191,20 @@ def test_an_absent_dataset_is_not_found(home: Settings) -> None:
 
 
 def test_a_held_out_tool_that_was_only_offered_is_enough_to_stay_out(filled: Store) -> None:
+    from lamsim_core.records import ToolBinding
     from lamsim_core.tools import get_category
 
     task = tasks(1, seed=3)[0]
-    offered = (*task.tools, get_category("calendar").tools["set_event_place"].schema)
-    filled.add(attempt(task.model_copy(update={"tools": offered})))
+    schema = get_category("calendar").tools["set_event_place"].schema
+    binding = ToolBinding(
+        category="calendar", tool=schema.name, parameters={name: name for name in ("event_id", "place")}
+    )
+    more = {
+        "tools": (*task.tools, schema.model_copy(update={"name": "ChangePlace"})),
+        "bindings": (*task.bindings, binding),
+        "worlds": tuple(dict.fromkeys([*task.worlds, "calendar"])),
+    }
+    filled.add(attempt(task.model_copy(update=more)))
     dataset = frozen(filled)
     assert dataset.rows == 4
     assert dataset.counts["left_out"] == {"held-out split": 1, "not passed": 1}

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from lamsim_core.errors import NotFoundError
+from lamsim_core.files import write_atomic
 from lamsim_core.jobs import reporter as reporter_module
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.jobs.creation import create_folder, new_job
-from lamsim_core.jobs.folder import STATUS, STOP, read_record, write_atomic, write_record
+from lamsim_core.jobs.folder import STATUS, STOP, read_record, write_record
 from lamsim_core.jobs.job import JobStatus
 from lamsim_core.settings import Settings
 

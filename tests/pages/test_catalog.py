@@ -28,7 +28,9 @@ def test_a_search_narrows_the_tools(home: Settings) -> None:
 def test_a_tool_is_opened_by_its_address(home: Settings) -> None:
     app = open_page(PAGE, view="Tools", tool="calendar.find_events")
     assert [heading.value for heading in app.subheader] == ["find\\_events"]
-    assert any('"title"' in code.value for code in app.code)
+    app.session_state["catalog_tool_tabs.calendar.find_events"] = "Schema"
+    app.run()
+    assert any('"title"' in tree.value for tree in app.json)
     assert "There is no tool named" in texts(open_page(PAGE, view="Tools", tool="calendar.nothing")).replace("\\", "")
 
 
@@ -36,11 +38,32 @@ def test_every_kind_of_task_is_listed(home: Settings) -> None:
     app = open_page(PAGE, view="Tasks")
     table = app.dataframe[0].value
     assert len(table) == len(load_templates(home))
-    app.text_input(key="catalog_tasks").set_value("reschedule").run()
+    app.text_input(key="catalog_tasks").set_value("reschedule_event").run()
     assert set(app.dataframe[0].value["Task"]) == {"Move"}
+    app.text_input(key="catalog_tasks").set_value("").run()
+    app.selectbox(key="catalog_tasks_category").set_value("banking").run()
+    assert set(app.dataframe[0].value["Category"]) == {"Banking"}
 
 
-@pytest.mark.parametrize("template", sorted(load_templates()))
+def test_every_category_is_listed_and_leads_to_its_tools(home: Settings) -> None:
+    app = open_page(PAGE, view="Categories")
+    assert list(app.dataframe[0].value["Category"]) == [category.title for category in categories().values()]
+    app.session_state["view"] = "Tools"
+    app.session_state["catalog_tools_category"] = "banking"
+    app.run()
+    assert set(app.dataframe[0].value["Tool"]) == set(categories()["banking"].tools)
+
+
+def one_of_each_kind() -> list[str]:
+    """For each category and each kind, the first template."""
+    first: dict[object, str] = {}
+    for name, template in load_templates().items():
+        for trait in (template.category, *template.kinds):
+            first.setdefault(trait, name)
+    return sorted(set(first.values()))
+
+
+@pytest.mark.parametrize("template", one_of_each_kind())
 def test_every_task_shows_an_instance(home: Settings, template: str) -> None:
     app = open_page(PAGE, view="Tasks", task=template)
     task = instantiate(load_templates(home)[template], 0)
@@ -65,6 +88,84 @@ def test_how_a_task_is_written_and_its_verification(home: Settings) -> None:
     app.button(key="catalog_verify.calendar.move").click().run()
     assert {metric.label: metric.value for metric in app.metric}["Reference solution passes"] == "5 of 5"
     assert "It keeps every contract." in [success.value for success in app.success]
+
+
+def test_the_reference_solution_is_run_step_by_step(home: Settings) -> None:
+    app = open_page(PAGE, view="Tasks", task="calendar.move")
+    app.session_state["catalog_tabs.calendar.move"] = "Solved step by step"
+    app.run()
+    task = instantiate(load_templates(home)["calendar.move"], 0)
+    place = f"catalog_gold.calendar.move.{task.key}"
+    assert "Step 0 of 3" in texts(app) and task.gold[0].name not in "".join(code.value for code in app.code)
+    app.button(key=f"{place}.Next step").click().run()
+    assert "Step 1 of 3" in texts(app) and task.gold[0].name in "".join(code.value for code in app.code)
+    app.button(key=f"{place}.To the end").click().run()
+    assert "What decides" in texts(app) and app.button(key=f"{place}.Next step").disabled
+    app.button(key=f"{place}.Back").click().run()
+    assert "What decides" not in texts(app)
+
+
+def test_a_tool_is_tried_on_a_world_and_shows_what_changed(home: Settings) -> None:
+    app = open_page(PAGE, view="Tools", tool="banking.freeze_card")
+    card = next(row for row in categories()["banking"].world(0).rows("cards") if not row["frozen"])
+    for given, told in (("crd_0", "no card with the id"), (str(card["id"]), "Rows before and after")):
+        (entry,) = [each for each in app.text_input if each.key and each.key.endswith("card_id")]
+        entry.set_value(given)
+        call = next(button for button in app.button if button.label == "Call it")
+        call.click().run()
+        seen = texts(app) + "".join(code.value for code in app.code)
+        changed = any("Before" in table.value for table in app.dataframe)
+        assert changed == (given != "crd_0")
+        assert changed or told in seen
+    app.button(key="catalog_trial.banking.freeze_card.again").click().run()
+    assert not any("Before" in table.value for table in app.dataframe)
+
+
+def test_a_task_is_written_tried_saved_and_deleted(home: Settings) -> None:
+    app = open_page(PAGE, view="Task studio")
+    assert {metric.label: metric.value for metric in app.metric}["Reference solution passes"] == "5 of 5"
+    app.button(key="studio_save").click().run()
+    assert (home.tasks / "calendar.my_first_task.yaml").is_file()
+    assert "calendar.my_first_task" in load_templates(home)
+    app = open_page(PAGE, view="Tasks", task="calendar.my_first_task")
+    assert "My first task" in texts(app)
+    app = open_page(PAGE, view="Task studio")
+    app.button(key="own_delete.calendar.my_first_task").click().run()
+    assert "calendar.my_first_task" not in load_templates(home)
+
+
+@pytest.mark.parametrize(
+    ("edit", "told", "line"),
+    [
+        (("find_events", "find_event"), "Did you mean 'find_events'", "Line 10"),
+        (("{{ found[0].place }}", "{{ founds[0].place }}"), "founds", "Line 12"),
+        (("from: events", "from: nothing"), "no table 'nothing'", "Line 8"),
+        (("  say:", "  says:"), "say", "Line 1"),
+        (("close: [", "close: ["), "", ""),
+        (("{{ found[0].place }}", "{{ event.title }}"), "gives the answer away", ""),
+        (("- id: calendar.", "- id: nowhere."), "no category named", "Line 1"),
+        (("expect:", "expect: ["), "not YAML", "Line"),
+    ],
+)
+def test_mistakes_in_a_task_are_told_with_their_line(
+    home: Settings, edit: tuple[str, str], told: str, line: str
+) -> None:
+    app = open_page(PAGE, view="Task studio")
+    text = app.text_area(key="studio_text").value or ""
+    app.text_area(key="studio_text").set_value(text.replace(*edit)).run()
+    shown = texts(app).replace("\\", "")
+    assert bool(app.error) == bool(told)
+    assert told in shown and line in shown
+    if told:
+        app.button(key="studio_save").click().run()
+        assert not home.tasks.exists() or not list(home.tasks.iterdir())
+
+
+def test_a_shipped_task_is_a_start_for_one_of_ones_own(home: Settings) -> None:
+    app = open_page(PAGE, view="Tasks", task="banking.freeze_card")
+    app.button(key="catalog_edit.banking.freeze_card").click().run()
+    assert (app.text_area(key="studio_text").value or "").startswith("- id: banking.freeze_card_mine\n")
+    assert not app.error
 
 
 def test_models_say_whether_they_can_be_used_and_why_not(home: Settings) -> None:
