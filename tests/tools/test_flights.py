@@ -117,8 +117,8 @@ def test_changing_costs_fee_and_difference_and_gives_up_seats(desk: Environment)
 def test_check_in_seats_everybody_and_closes_the_booking(desk: Environment) -> None:
     done = result(desk, "complete_flight_check_in", booking_id="fbk_2")
     assert done == {"status": "checked in", "seats": {"Ana Lund": "12A", "Bo Lund": "18C"}}
-    for tool, more in (("cancel_flight_booking", {}), ("complete_flight_check_in", {})):
-        assert call(desk, tool, booking_id="fbk_2", **more).observation.fault == "refused"
+    for tool in ("cancel_flight_booking", "complete_flight_check_in"):
+        assert call(desk, tool, booking_id="fbk_2").observation.fault == "refused"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,12 @@ SEEDS = [*range(40), *range(100_000, 100_015)]
 
 
 def ride(number: int, pickup: str, destination: str, status: str = "scheduled") -> dict[str, Any]:
-    row = {"id": f"rid_{number}", "origin": "Elm House", "destination": destination, "ride_class": "Volt"}
+    row: dict[str, Any] = {
+        "id": f"rid_{number}",
+        "origin": "Elm House",
+        "destination": destination,
+        "ride_class": "Volt",
+    }
     row |= {"passengers": 1, "pickup": pickup, "price": 10.0, "driver": "Ewa" if status == "completed" else ""}
     return {**row, "status": status, "tip": 0.0, "stars": 0, "comment": ""}
 
