@@ -7,10 +7,13 @@ from typing import Any
 from lamsim_core.environment.toolspec import ToolRefusedError
 from lamsim_core.environment.world import FrozenRow, World
 
+_LETTERS = str.maketrans({"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th"})
+"""Letters with a plain form that Unicode does not know of as one."""
+
 
 def folded(text: str) -> str:
     """Text as names are compared: case, accents and outer blanks do not matter."""
-    plain = unicodedata.normalize("NFKD", text.casefold()).strip()
+    plain = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS).strip()
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 

@@ -11,7 +11,9 @@ import unicodedata
 from lamsim_core.records import ExpectedAnswer
 
 _DATE_OR_TIME = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}:\d{2}\b")
-_NUMBER = re.compile(r"(?<![\w.,])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w|[.,]\d)")
+_UNITS = "KB|MB|GB|TB|mm|cm|km|m|g|kg|ml|l|W|kW|Wh|kWh|s|min|h|C|F|K|mph|EUR|USD|GBP|x"
+"""What may be written right behind a number."""
+_NUMBER = re.compile(rf"(?<![\w.,])[-+]?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?(?:(?=(?:{_UNITS})\b)|(?!\w|[.,]\d))")
 _SPELLED = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty"
@@ -50,7 +52,12 @@ def numbers_in(text: str) -> list[float]:
 
 def names(text: str, phrase: str) -> bool:
     """Whether a text holds a phrase, as whole words."""
-    return re.search(rf"(?<!\w){re.escape(normalise(phrase))}(?!\w)", normalise(text)) is not None
+    return _whole(phrase).search(normalise(text)) is not None
+
+
+def _whole(phrase: str) -> re.Pattern[str]:
+    """A phrase where it stands by itself, in normalised text."""
+    return re.compile(rf"(?<!\w){re.escape(normalise(phrase))}(?!\w)")
 
 
 def leaks(instruction: str, answer: ExpectedAnswer) -> bool:
@@ -85,7 +92,7 @@ def judge_answer(text: str, instruction: str, answer: ExpectedAnswer) -> str | N
         return f"The closing message does not name {'the right value' if answer.kind == 'text' else 'all the right values'}."
     rest = normalise(text)
     for value in sorted(_values(answer), key=len, reverse=True):
-        rest = rest.replace(normalise(value), " ")
+        rest = _whole(value).sub(" ", rest)
     wrong = [
         rival
         for rival in answer.rivals

@@ -55,12 +55,18 @@ def closing_message(
     template: Template, scope: Mapping[str, Any], answer: ExpectedAnswer | None, rng: random.Random
 ) -> str:
     """What the reference solution says at the end."""
-    if answer is not None and answer.kind == "decline":
-        return rng.choice(template.close or ["I cannot do this: none of the offered tools fits."])
     shown: Any = None if answer is None else answer.value
     if isinstance(shown, list):
         shown = ", ".join(str(item) for item in shown)
-    return str(evaluate(rng.choice(template.close or ["Done."]), {**scope, "answer": shown}))
+    if answer is None:
+        plain = "Done."
+    elif answer.kind == "decline":
+        plain = "I cannot do this: none of the offered tools fits."
+    elif answer.kind == "ask":
+        plain = f"I still need to know: {values_of(answer)[0]}?"
+    else:
+        plain = "{{ answer }}"
+    return str(evaluate(rng.choice(template.close or [plain]), {**scope, "answer": shown}))
 
 
 def _value(template: Template, answer: Answer, scope: Mapping[str, Any]) -> ExpectedAnswer:

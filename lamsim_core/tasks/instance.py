@@ -89,7 +89,7 @@ def _draw(template: Template, seed: int, rng: random.Random, world: World) -> Ta
     closing = closing_message(template, scope, answer, rng)
     split = split_of(template, seed)
     offered = draw_offer(template, split, rng)
-    looks = draw_looks(offered, _used(solution.calls), rng)
+    looks = draw_looks(offered, _used(solution.calls), frozenset(template.also_offer), rng)
     return Task(
         template=template.id,
         category=template.category,

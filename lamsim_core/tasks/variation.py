@@ -100,12 +100,15 @@ def plain_looks(offered: Sequence[Offered]) -> Looks:
     )
 
 
-def draw_looks(offered: Sequence[Offered], used: Mapping[str, frozenset[str]], rng: random.Random) -> Looks:
+def draw_looks(
+    offered: Sequence[Offered], used: Mapping[str, frozenset[str]], whole: frozenset[str], rng: random.Random
+) -> Looks:
     """The tools as they look in one instance.
 
     Args:
         offered: the tools, in the order offered.
         used: the parameters that the reference solution gives to each tool; other optional ones may be left out.
+        whole: tools that keep all their parameters.
         rng: where chance comes from.
     """
     if rng.random() < PLAIN_SHARE:
@@ -124,7 +127,8 @@ def draw_looks(offered: Sequence[Offered], used: Mapping[str, frozenset[str]], r
         if _plain(renamed) in taken or _plain(renamed) in _all_names() - {_plain(own)}:
             renamed = own
         taken.add(_plain(renamed))
-        schema, parameters = _varied(tool.schema, used.get(tool.name, frozenset()), words, parameter_name, rng)
+        keep = frozenset(_properties(tool.schema)) if tool.name in whole else used.get(tool.name, frozenset())
+        schema, parameters = _varied(tool.schema, keep, words, parameter_name, rng)
         description = _described(tool.schema.description, verbs, frame)
         schemas.append(ToolSchema(name=tool_name(renamed, category.name), description=description, parameters=schema))
         bindings.append(ToolBinding(category=category.name, tool=tool.name, parameters=parameters))

@@ -1,6 +1,7 @@
 """What a model reads is the same while it acts and when it is trained on what was stored."""
 
 import json
+from datetime import datetime
 
 from lamsim_core.agent.policy import GoldPolicy, make_policy
 from lamsim_core.agent.prompt import SYSTEM, conversation
@@ -22,7 +23,7 @@ def test_a_stored_trajectory_reads_as_it_did_while_it_ran() -> None:
         told = [m.content for m in conversation(live.task, live.steps) if m.role == "tool"]
         row = to_row(stored)
         assert [m["content"] for m in row["messages"] if m["role"] == "tool"] == told
-        assert row["messages"][0]["content"] == SYSTEM
+        assert row["messages"][0]["content"].startswith(f"{SYSTEM} It is ")
 
 
 def test_a_model_is_told_nothing_of_the_reference(home: Settings) -> None:
@@ -30,5 +31,6 @@ def test_a_model_is_told_nothing_of_the_reference(home: Settings) -> None:
         task = instantiate(template, 2)
         said = " ".join(message.content for message in conversation(task, ()))
         assert task.closing not in said
-        assert said == f"{SYSTEM} {task.instruction}"
+        clock = f"{datetime.fromisoformat(task.now):%A, %Y-%m-%d %H:%M}"
+        assert said == f"{SYSTEM} It is {clock}. {task.instruction}"
     assert make_policy(home, "noop", Sampling()).info.name == "noop"

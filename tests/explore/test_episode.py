@@ -8,7 +8,8 @@ from lamsim_core.explore.engine import Summary, explore
 from lamsim_core.explore.episode import Acted, Ended, Token, run_attempt
 from lamsim_core.models.backend import Completion
 from lamsim_core.records import PolicyInfo, Step, Task, Trajectory, Usage
-from lamsim_core.tasks import get_template, instantiate, plan_tasks
+from lamsim_core.tasks import plan_tasks
+from tests.instances import plain_instance
 
 
 def attempt(task: Task, replies: Sequence[str], **options: int) -> Trajectory:
@@ -17,7 +18,7 @@ def attempt(task: Task, replies: Sequence[str], **options: int) -> Trajectory:
     return last.trajectory
 
 
-MOVE = instantiate(get_template("calendar.move"), 3)
+MOVE = plain_instance("calendar.move", "create_event")
 FIND = (
     f'<tool_call>{{"name": "find_events", "arguments": {{"title": "{MOVE.gold[0].arguments["title"]}"}}}}</tool_call>'
 )
@@ -80,17 +81,10 @@ def test_collateral_damage_fails_what_is_otherwise_right() -> None:
     gold = [e.step.reply or "" for e in run_attempt(MOVE, GoldPolicy(), run="r") if isinstance(e, Acted)]
     arguments = '{"title": "x", "start": "2030-01-01 10:00", "minutes": 30}'
     extra = f'<tool_call>{{"name": "create_event", "arguments": {arguments}}}</tool_call>'
-    task = MOVE.model_copy(update={"tools": (*MOVE.tools, _schema("create_event"))})
-    trajectory = attempt(task, [extra, *gold])
+    trajectory = attempt(MOVE, [extra, *gold])
     assert trajectory.passed is False
     failed = [v for v in trajectory.verdicts if v.outcome == "fail" and v.gate]
     assert [v.error_class for v in failed] == ["collateral"]
-
-
-def _schema(name: str):  # type: ignore[no-untyped-def]
-    from lamsim_core.tools import get_category
-
-    return get_category("calendar").tools[name].schema
 
 
 class BrokenPolicy:

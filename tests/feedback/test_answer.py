@@ -70,6 +70,9 @@ def test_lists() -> None:
     assert judge_answer("Bo and Ada.", "Who?", both) is None
     assert judge_answer("Ada.", "Who?", both) is not None
     assert judge_answer("Ada, Bo, Cy.", "Who?", both) is not None
+    numbers = ExpectedAnswer(kind="list", value=["42", "29"], rivals=("42", "29", "42578"))
+    assert judge_answer("42 and 29", "Which?", numbers) is None
+    assert judge_answer("42, 29 and 42578", "Which?", numbers) is not None, "a rival that begins with a right value"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,39 @@ def test_declining(text: str) -> None:
 )
 def test_not_declining(text: str) -> None:
     assert judge_answer(text, "Order pizza", ExpectedAnswer(kind="decline")) is not None
+
+
+SEATS = ExpectedAnswer(kind="ask", value=["how many", "number of seats"], rivals=("which film", "what day"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How many seats would you like?",
+        "Please tell me the number of seats.",
+        "I need to know how many tickets you want.",
+        "For how many people should I book",
+    ],
+)
+def test_asking(text: str) -> None:
+    assert judge_answer(text, "Book seats for Umbrella Weather.", SEATS) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Done.",
+        "I booked a number of seats.",
+        "I cannot do that.",
+        "Anything else?",
+        "Which film, and how many seats?",
+        "What day would you like?",
+        "{}",
+    ],
+)
+def test_not_asking_for_what_is_missing(text: str) -> None:
+    assert judge_answer(text, "Book seats for Umbrella Weather.", SEATS) is not None
 
 
 def test_leaks() -> None:
