@@ -37,8 +37,8 @@ def draw_offer(template: Template, split: Split, rng: random.Random) -> list[Off
     others = [each for each in own if each not in needed and _may_join(template, each)]
     alone = bool(template.expect.decline or template.expect.ask)
     width = rng.choices([*_WIDTHS], weights=[*_WIDTHS.values()])[0]
-    if alone and width in ("needed", "lent"):
-        width = "few"
+    if (alone and width == "lent") or (len(needed) < 2 and width == "needed"):
+        width = "few"  # a single tool leaves nothing to choose
     room = max(0, MOST_TOOLS - len(needed))
     if width == "category":
         more = others[:room] if len(others) <= room else rng.sample(others, room)
@@ -46,7 +46,7 @@ def draw_offer(template: Template, split: Split, rng: random.Random) -> list[Off
         more = []
     else:
         least, most = template.distractors
-        least = max(least, 2) if alone and not needed else least
+        least = max(least, 2 - len(needed)) if alone else least
         more = rng.sample(others, min(len(others), room, rng.randint(least, max(least, most))))
     if width == "lent":
         more += _lent(template, split, min(room - len(more), rng.randint(1, 4)), rng)
