@@ -7,6 +7,7 @@ import streamlit as st
 from lamsim_core.ui.catalog import draw_categories, draw_checks, draw_models, draw_tools
 from lamsim_core.ui.catalog_tasks import draw_tasks
 from lamsim_core.ui.draw import guard
+from lamsim_core.ui.importing import draw_imports
 from lamsim_core.ui.page import start_page
 from lamsim_core.ui.task_studio import draw_studio
 
@@ -17,7 +18,7 @@ studio = start_page(
 )
 
 views = st.tabs(
-    ["Categories", "Tools", "Tasks", "Task studio", "Models", "Checks"],
+    ["Categories", "Tools", "Tasks", "Task studio", "Import", "Models", "Checks"],
     key="view",
     on_change="rerun",
     bind="query-params",
@@ -27,6 +28,7 @@ draws: tuple[Callable[[], None], ...] = (
     draw_tools,
     draw_tasks,
     lambda: draw_studio(studio),
+    lambda: draw_imports(studio),
     lambda: draw_models(studio),
     draw_checks,
 )

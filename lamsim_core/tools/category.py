@@ -80,15 +80,20 @@ def categories() -> Mapping[str, Category]:
 
 def get_category(name: str) -> Category:
     """One category. Raises NotFoundError."""
-    known = categories()
-    if name in known:
-        return known[name]
+    shipped = categories()
+    if name in shipped:
+        return shipped[name]
+    known = every_category()
+    if name not in known:
+        raise NotFoundError("category", name, known)
+    return known[name]
+
+
+def every_category() -> dict[str, Category]:
+    """The shipped categories, then those imported by the user, by name."""
     from lamsim_core.tools.imported import imported_categories
 
-    imported = imported_categories(get_settings()).categories
-    if name not in imported:
-        raise NotFoundError("category", name, [*known, *imported])
-    return imported[name]
+    return {**categories(), **imported_categories(get_settings()).categories}
 
 
 def clock(seed: int) -> datetime:

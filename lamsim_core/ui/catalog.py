@@ -10,7 +10,7 @@ from lamsim_core.errors import NotFoundError
 from lamsim_core.feedback import action_checks, final_checks
 from lamsim_core.models.registry import ModelEntry, list_models
 from lamsim_core.tasks import Template, load_templates
-from lamsim_core.tools import Category, categories
+from lamsim_core.tools import Category, categories, every_category
 from lamsim_core.tools.held_out import held_out_tool, split_rules
 from lamsim_core.ui.draw import chip, clean, failure, guard, label, untrusted_json
 from lamsim_core.ui.page import Studio
@@ -52,7 +52,7 @@ def search_and_category(what: str, key: str) -> tuple[str, str | None]:
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         text = search(what, key)
-    known = categories()
+    known = every_category()
     with right:
         chosen = st.selectbox(
             "Category",
@@ -106,9 +106,9 @@ def show_category(name: str) -> None:
 
 def draw_categories() -> None:
     """Every category: what it is, how much there is of it, and whether it is kept for measuring."""
-    known = list(categories().values())
+    known = list(every_category().values())
     templates = load_templates().values()
-    hidden = split_rules().held_out_categories
+    hidden, shipped = split_rules().held_out_categories, categories()
     rows = [
         {
             "Show": ":material/visibility:",
@@ -117,7 +117,7 @@ def draw_categories() -> None:
             "Family": FAMILIES.get(category.family, clean(category.family)),
             "Tools": len(category.tools),
             "Kinds of tasks": sum(category.name in template.categories for template in templates),
-            "For": ["measuring" if category.name in hidden else "training"],
+            "For": ["measuring" if category.name in hidden else "training" if category.name in shipped else "imported"],
         }
         for category in known
     ]
@@ -141,8 +141,8 @@ def draw_categories() -> None:
             ),
             "For": badge_column(
                 "For",
-                {"training": BADGE_GREEN, "measuring": BADGE_GREY},
-                help="Categories for measuring are never seen in training.",
+                {"training": BADGE_GREEN, "measuring": BADGE_GREY, "imported": BADGE_BLUE},
+                help="Categories for measuring are never seen in training. Imported ones are for tasks of your own.",
                 width=110,
             ),
         },
@@ -152,7 +152,7 @@ def draw_categories() -> None:
 
 def draw_tools() -> None:
     """Every tool with its schema."""
-    tools = [(category, tool) for category in categories().values() for tool in category.tools.values()]
+    tools = [(category, tool) for category in every_category().values() for tool in category.tools.values()]
     wanted = opened("tool", [_full_name(category, tool) for category, tool in tools])
     for owner, tool in tools:
         if _full_name(owner, tool) == wanted:
@@ -170,7 +170,7 @@ def draw_tools() -> None:
             "Tool": tool.name,
             "Category": category.title,
             "What it does": clean(tool.schema.description),
-            "Kind": ["changes" if tool.mutates else "reads", *_held_out(category, tool)],
+            "Kind": ["changes" if tool.mutates else "reads", *_origin(category, tool)],
             "Arguments": ", ".join(_arguments(tool)),
         }
         for category, tool in shown
@@ -185,7 +185,7 @@ def draw_tools() -> None:
             "What it does": st.column_config.TextColumn("What it does", width="large"),
             "Kind": badge_column(
                 "Kind",
-                {"reads": BADGE_BLUE, "changes": BADGE_ORANGE, "held out": BADGE_GREY},
+                {"reads": BADGE_BLUE, "changes": BADGE_ORANGE, "held out": BADGE_GREY, "imported": BADGE_GREEN},
                 help="Whether a call may change the world. Held out: never offered in training.",
                 width=150,
             ),
@@ -203,7 +203,9 @@ def _arguments(tool: ToolSpec) -> list[str]:
     return list(properties) if isinstance(properties, dict) else []
 
 
-def _held_out(category: Category, tool: ToolSpec) -> list[str]:
+def _origin(category: Category, tool: ToolSpec) -> list[str]:
+    if category.name not in categories():
+        return ["imported"]
     return ["held out"] if held_out_tool(category.name, tool.name) else []
 
 

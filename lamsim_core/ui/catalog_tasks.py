@@ -8,7 +8,7 @@ from lamsim_core.tasks.difficulty import difficulty
 from lamsim_core.tasks.splits import seed_range
 from lamsim_core.tasks.variation import PLAIN
 from lamsim_core.tasks.verify import Probe
-from lamsim_core.tools import categories
+from lamsim_core.tools import every_category
 from lamsim_core.tools.held_out import split_rules
 from lamsim_core.ui import terms
 from lamsim_core.ui.catalog import TABLE_HEIGHT, edit_template, fits, opened, search_and_category, show_task
@@ -75,7 +75,7 @@ def draw_tasks() -> None:
         and fits(text, t.id, terms.template_title(t.id), *t.say, *t.needed_tools, *map(spaced, t.kinds))
     ]
     st.caption(f"{len(shown):,} of {len(templates):,} kinds of tasks. Every seed gives an instance of each.")
-    names = categories()
+    names = every_category()
     rows = [
         {
             "Show": ":material/visibility:",
@@ -137,7 +137,7 @@ def draw_template(template: Template) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(label(terms.template_title(template.id)), anchor=False, width="content")
             for name in template.categories:
-                chip(categories()[name].title, color="primary")
+                chip(every_category()[name].title, color="primary")
             for kind in expected_kinds(template):
                 chip(OUTCOMES[kind], icon=":material/flag:")
             chip(split_text(template), icon=":material/inventory_2:")

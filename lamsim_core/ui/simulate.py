@@ -10,7 +10,7 @@ from lamsim_core.settings import Settings
 from lamsim_core.store.filters import TrajectoryFilter
 from lamsim_core.store.queries import find_trajectories, get_trajectory
 from lamsim_core.tasks import get_template, instantiate, load_templates
-from lamsim_core.tools import categories
+from lamsim_core.tools import every_category
 from lamsim_core.ui import terms
 from lamsim_core.ui.arguments import parameters_of, required_of
 from lamsim_core.ui.draw import LONGEST_CELL, chip, clean, label, untrusted_prose
@@ -45,7 +45,7 @@ def setup(settings: Settings, *, disabled: bool) -> Setup:
     Raises:
         TaskTemplateError: a template cannot load, or has no instance for the seed.
     """
-    known = categories()
+    known = every_category()
     state = st.session_state
     state.setdefault(
         "simulate_category", FIRST_TASK.partition(".")[0] if FIRST_TASK in load_templates() else next(iter(known))

@@ -10,7 +10,7 @@ from lamsim_core.settings import Settings
 from lamsim_core.tasks import Template, instantiate, load_templates, verify_template
 from lamsim_core.tasks.difficulty import LEVELS, difficulty
 from lamsim_core.tasks.library import delete_own, line_of, own_templates, parse_own, save_own, template_text
-from lamsim_core.tools import categories
+from lamsim_core.tools import every_category
 from lamsim_core.ui.catalog import show_task
 from lamsim_core.ui.catalog_tasks import VERIFIED_SEEDS, draw_report, draw_task
 from lamsim_core.ui.draw import clean, guard, label, untrusted
@@ -167,7 +167,7 @@ def _draw_own(settings: Settings) -> None:
     own = own_templates(settings)
     if not own:
         st.caption("None yet. What you save here shows up in the catalog, on Simulate and on Explore.")
-    names = categories()
+    names = every_category()
     for each in own:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             category = each.id.partition(".")[0]

@@ -42,7 +42,7 @@ def test_every_kind_of_task_is_listed(home: Settings) -> None:
     assert set(app.dataframe[0].value["Task"]) == {"Move"}
     app.text_input(key="catalog_tasks").set_value("").run()
     app.selectbox(key="catalog_tasks_category").set_value("banking").run()
-    assert set(app.dataframe[0].value["Category"]) == {"Banking"}
+    assert len(app.dataframe[0].value) == len([t for t in load_templates(home).values() if "banking" in t.categories])
 
 
 def test_every_category_is_listed_and_leads_to_its_tools(home: Settings) -> None:
