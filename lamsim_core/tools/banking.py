@@ -167,9 +167,7 @@ def freeze_card(world: World, card_id: str) -> dict[str, Any]:
 
 
 @tool(mutates=True)
-def set_card_limit(
-    world: World, card_id: str, monthly_limit: Annotated[int, Field(ge=50, le=5000)]
-) -> dict[str, Any]:
+def set_card_limit(world: World, card_id: str, monthly_limit: Annotated[int, Field(ge=50, le=5000)]) -> dict[str, Any]:
     """Change how much can be paid with a card in a month.
 
     Args:
@@ -214,16 +212,22 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     for name in payees:
         world.insert("payees", {"id": ids("pay"), "name": name, "iban": _iban(rng)})
     current = [str(row["id"]) for row in world.rows("accounts") if row["kind"] == "current"]
-    limits = rng.sample(range(400, 4001, 100), 5)
-    for index, name in enumerate(rng.sample(content["cards"], rng.randint(3, 5))):
-        frozen = index > 1 and rng.random() < 0.4
-        card = {"name": name, "account_id": rng.choice(current), "monthly_limit": limits[index], "frozen": frozen}
-        world.insert("cards", {"id": ids("crd"), **card})
+    _issue_cards(world, rng, content, current, ids)
     others = rng.sample(payees, len(payees))
     for name in others[: rng.randint(3, 4)]:
         order = {"account_id": rng.choice(current), "payee": name, "amount": rng.randint(10, 900)}
         world.insert("standing_orders", {"id": ids("sto"), **order, "day": rng.randint(1, 28)})
     _fill_history(world, rng, content, others, ids)
+
+
+def _issue_cards(world: World, rng: random.Random, content: dict[str, Any], current: list[str], ids: Ids) -> None:
+    """Three to five cards. Those with the lowest and the highest limit are never frozen, others may be."""
+    names = rng.sample(content["cards"], rng.randint(3, 5))
+    lowest, *between, highest = sorted(rng.sample(range(400, 4001, 100), len(names)))
+    limits = [(lowest, False), (highest, False), *((limit, rng.random() < 0.4) for limit in between)]
+    for name, (limit, frozen) in zip(names, rng.sample(limits, len(limits)), strict=True):
+        card = {"name": name, "account_id": rng.choice(current), "monthly_limit": limit, "frozen": frozen}
+        world.insert("cards", {"id": ids("crd"), **card})
 
 
 def _iban(rng: random.Random) -> str:

@@ -295,18 +295,28 @@ def taken_slot(world: World, rng: random.Random, event_id: str) -> str:
 
 def two_guests(world: World, rng: random.Random, busy: bool) -> dict[str, Any]:
     """An event, a contact who is busy then (or not), and one who is free then, for task templates."""
-    event = rng.choice(world.rows("events"))
-    start, day = parse_moment(str(event["start"])), parse_moment(str(event["start"])).strftime(DAY)
-    guests: list[str] = list(event["guests"])
-    clashing, free = [], []
-    for row in world.rows("calendar_people"):
-        name = str(row["name"])
-        meets = any(_overlaps(span, start, event["minutes"]) for span in _busy(world, name, day))
-        if name not in guests:
-            (clashing if meets else free).append(name)
+    cases = []
+    for event in world.rows("events"):
+        clashing, free = _by_availability(world, event)
+        if len(free) > 1 and clashing:
+            cases.append((event, clashing, free))
+    event, clashing, free = rng.choice(cases)
     second = rng.choice(free)
     first = rng.choice(clashing if busy else [name for name in free if name != second])
-    return {"event": dict(event), "day": day, "first": first, "second": second}
+    return {"event": dict(event), "first": first, "second": second}
+
+
+def _by_availability(world: World, event: FrozenRow) -> tuple[list[str], list[str]]:
+    """Contacts not yet invited to an event: those who are busy at some time during it, and those who are not."""
+    guests: list[str] = list(event["guests"])
+    start = parse_moment(str(event["start"]))
+    clashing: list[str] = []
+    free: list[str] = []
+    for name in (str(row["name"]) for row in world.rows("calendar_people")):
+        spans = _busy(world, name, start.strftime(DAY))
+        if name not in guests:
+            (clashing if any(_overlaps(span, start, event["minutes"]) for span in spans) else free).append(name)
+    return clashing, free
 
 
 MAKERS = {
