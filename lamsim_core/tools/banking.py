@@ -214,15 +214,15 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     current = [str(row["id"]) for row in world.rows("accounts") if row["kind"] == "current"]
     _issue_cards(world, rng, content, current, ids)
     others = rng.sample(payees, len(payees))
-    for name in others[: rng.randint(3, 4)]:
+    for name in others[: rng.randint(4, 5)]:
         order = {"account_id": rng.choice(current), "payee": name, "amount": rng.randint(10, 900)}
         world.insert("standing_orders", {"id": ids("sto"), **order, "day": rng.randint(1, 28)})
     _fill_history(world, rng, content, others, ids)
 
 
 def _issue_cards(world: World, rng: random.Random, content: dict[str, Any], current: list[str], ids: Ids) -> None:
-    """Three to five cards. Those with the lowest and the highest limit are never frozen, others may be."""
-    names = rng.sample(content["cards"], rng.randint(3, 5))
+    """Four to six cards. Those with the lowest and the highest limit are never frozen, others may be."""
+    names = rng.sample(content["cards"], rng.randint(4, 6))
     lowest, *between, highest = sorted(rng.sample(range(400, 4001, 100), len(names)))
     limits = [(lowest, False), (highest, False), *((limit, rng.random() < 0.4) for limit in between)]
     for name, (limit, frozen) in zip(names, rng.sample(limits, len(limits)), strict=True):

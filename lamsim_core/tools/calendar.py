@@ -288,9 +288,10 @@ def day_with(world: World, rng: random.Random, events: int) -> str:
     return rng.choice(sorted({day for day in days if days.count(day) == events}))
 
 
-def taken_slot(world: World, rng: random.Random, event_id: str) -> str:
-    """A start at which another event than this one has begun, for task templates."""
-    return rng.choice([str(row["start"]) for row in world.rows("events") if row["id"] != event_id])
+def taken_slot(world: World, rng: random.Random) -> str:
+    """A time during an event, at its start or a little later, for task templates."""
+    event = rng.choice(world.rows("events"))
+    return (parse_moment(str(event["start"])) + timedelta(minutes=rng.choice([0, 15]))).strftime(MOMENT)
 
 
 def two_guests(world: World, rng: random.Random, busy: bool) -> dict[str, Any]:

@@ -59,6 +59,10 @@ def result(calendar: Environment, tool: str, **arguments: Any) -> Any:
     return observation.content
 
 
+def slot(start: str) -> dict[str, Any]:
+    return {"title": "Chess club", "start": start, "minutes": 30}
+
+
 def test_there_are_ten_tools() -> None:
     tools = get_category("calendar").tools
     assert len(tools) == 10
@@ -100,8 +104,8 @@ def test_the_earliest_free_slot(calendar: Environment, day: str, minutes: int, s
 
 
 def test_a_contact_must_be_free_as_well(calendar: Environment) -> None:
-    slot = result(calendar, "find_free_slot", day="2026-05-05", minutes=90, contact="Mei Chen")
-    assert slot == {"start": "2026-05-05 12:00", "minutes": 90}
+    found = result(calendar, "find_free_slot", day="2026-05-05", minutes=90, contact="Mei Chen")
+    assert found == {"start": "2026-05-05 12:00", "minutes": 90}
     assert result(calendar, "find_free_slot", day="2026-05-05", minutes=90, contact="Amara Okafor")["start"] == (
         "2026-05-05 11:00"
     )
@@ -228,7 +232,8 @@ def test_populated_worlds_hold_their_invariants(seed: int) -> None:
     assert len({row["title"] for row in world.rows("events")}) == len(spans)
     rng = random.Random(seed)
     assert [day_with(world, rng, count) for count in (2, 3)]
-    assert taken_slot(world, rng, "") in {row["start"] for row in world.rows("events")}
+    taken = call(Environment(world, get_category("calendar").tools), "create_event", **slot(taken_slot(world, rng)))
+    assert "overlaps with" in str(taken.observation.content)
     busy = [two_guests(world, random.Random(draw), draw % 2 == 0) for draw in range(4)]
     assert all(case["first"] != case["second"] for case in busy)
     free = free_slot(world, random.Random(seed), 90)
