@@ -1,5 +1,7 @@
 """Catalog: the categories, tools, tasks, models and checks there are, and where people add their own."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from lamsim_core.ui.catalog import draw_categories, draw_checks, draw_models, draw_tools
@@ -20,7 +22,14 @@ views = st.tabs(
     on_change="rerun",
     bind="query-params",
 )
-draws = (draw_categories, draw_tools, draw_tasks, lambda: draw_studio(studio), lambda: draw_models(studio), draw_checks)
+draws: tuple[Callable[[], None], ...] = (
+    draw_categories,
+    draw_tools,
+    draw_tasks,
+    lambda: draw_studio(studio),
+    lambda: draw_models(studio),
+    draw_checks,
+)
 for view, draw in zip(views, draws, strict=True):
     if view.open:
         with view, guard():

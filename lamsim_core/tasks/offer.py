@@ -7,7 +7,7 @@ from lamsim_core.environment import ToolSpec
 from lamsim_core.records import Split
 from lamsim_core.tasks.template import Template
 from lamsim_core.tools import Category, categories, get_category
-from lamsim_core.tools.held_out import held_out_tool, split_rules
+from lamsim_core.tools.held_out import split_rules
 
 Width = Literal["needed", "few", "category", "lent"]
 _WIDTHS: dict[Width, int] = {"needed": 3, "few": 7, "category": 3, "lent": 7}
@@ -37,8 +37,8 @@ def draw_offer(template: Template, split: Split, rng: random.Random) -> list[Off
     others = [each for each in own if each not in needed and _may_join(template, each)]
     alone = bool(template.expect.decline or template.expect.ask)
     width = rng.choices([*_WIDTHS], weights=[*_WIDTHS.values()])[0]
-    if alone and width in ("needed", "lent"):
-        width = "few"
+    if (alone and width == "lent") or (len(needed) < 2 and width == "needed"):
+        width = "few"  # a single tool leaves nothing to choose
     room = max(0, MOST_TOOLS - len(needed))
     if width == "category":
         more = others[:room] if len(others) <= room else rng.sample(others, room)
@@ -46,18 +46,24 @@ def draw_offer(template: Template, split: Split, rng: random.Random) -> list[Off
         more = []
     else:
         least, most = template.distractors
-        least = max(least, 2) if alone and not needed else least
+        least = max(least, 2 - len(needed)) if alone else least
         more = rng.sample(others, min(len(others), room, rng.randint(least, max(least, most))))
     if width == "lent":
         more += _lent(template, split, min(room - len(more), rng.randint(1, 4)), rng)
     offered = [*needed, *more]
+    if not offered:
+        raise template.error("no tool is left to offer")
     rng.shuffle(offered)
     return offered
 
 
 def _may_join(template: Template, each: Offered) -> bool:
-    name = each.tool.name
-    return name not in template.never_offer and not held_out_tool(each.category.name, name)
+    return each.tool.name not in template.never_offer and not _alone_held_out(each)
+
+
+def _alone_held_out(each: Offered) -> bool:
+    """Whether a tool is held out by itself (not with its whole category, which then is what the task is about)."""
+    return f"{each.category.name}.{each.tool.name}" in split_rules().held_out_tools
 
 
 def _lent(template: Template, split: Split, count: int, rng: random.Random) -> list[Offered]:
@@ -68,5 +74,6 @@ def _lent(template: Template, split: Split, count: int, rng: random.Random) -> l
     if count < 1 or not lenders:
         return []
     chosen = rng.sample(lenders, min(len(lenders), rng.randint(1, 2)))
-    pool = [Offered(c, tool) for c in chosen for tool in c.tools.values() if not held_out_tool(c.name, tool.name)]
+    pool = [Offered(category, tool) for category in chosen for tool in category.tools.values()]
+    pool = [each for each in pool if not _alone_held_out(each)]
     return rng.sample(pool, min(count, len(pool)))

@@ -123,7 +123,7 @@ def draw_looks(
     schemas, bindings = [], []
     for category, tool in offered:
         own = tool.name.split("_")
-        renamed = [*verbs.get(own[0], own[0]).split("_"), *_swap(own[1:], words)]
+        renamed = [*verbs.get(own[0], own[0]).split("_"), *own[1:]]
         if _plain(renamed) in taken or _plain(renamed) in _all_names() - {_plain(own)}:
             renamed = own
         taken.add(_plain(renamed))

@@ -131,6 +131,9 @@ def draw_categories() -> None:
         hide_index=True,
         height="content",
         column_config={
+            "Category": st.column_config.TextColumn("Category", width=140),
+            "Tools": st.column_config.NumberColumn("Tools", width=60),
+            "Kinds of tasks": st.column_config.NumberColumn("Kinds of tasks", width=100),
             "Show": button_column("catalog_category", lambda row: show_category(known[row].name)),
             "What it is": st.column_config.TextColumn("What it is", width="large"),
             "Family": st.column_config.TextColumn(

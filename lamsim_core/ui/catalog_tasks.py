@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lamsim_core.records import Task, TaskKind
+from lamsim_core.records import Split, Task, TaskKind
 from lamsim_core.tasks import Template, TemplateReport, instantiate, load_templates, split_of, verify_template
 from lamsim_core.tasks.difficulty import difficulty
 from lamsim_core.tasks.splits import seed_range
@@ -35,6 +35,12 @@ PROBE_TITLES: dict[Probe, str] = {
     "wrong_value": "Another value fails",
     "other_answer": "Another answer fails",
     "leak": "Answer not given away",
+}
+SPLIT_BADGES: dict[Split, tuple[str, str]] = {
+    "train": ("training", BADGE_GREEN),
+    "unseen_instances": ("training", BADGE_GREEN),
+    "unseen_tools": ("unseen tools", BADGE_ORANGE),
+    "unseen_categories": ("unseen categories", BADGE_GREY),
 }
 METRIC_WIDTH = 190
 """Pixels."""
@@ -79,7 +85,7 @@ def draw_tasks() -> None:
             "Demands": [spaced(kind) for kind in template.kinds],
             "Calls": len(template.solve),
             "Wordings": len(template.say),
-            "Split": split_text(template),
+            "For": [SPLIT_BADGES[split_of(template, 0)][0]],
         }
         for template in shown
     ]
@@ -99,6 +105,13 @@ def draw_tasks() -> None:
             ),
             "Calls": st.column_config.NumberColumn("Calls", width=60, help="Calls of the reference solution."),
             "Wordings": st.column_config.NumberColumn("Wordings", width=80),
+            "Task": st.column_config.TextColumn("Task", width=150),
+            "For": badge_column(
+                "For",
+                dict(SPLIT_BADGES.values()),
+                help="Training, or kept for measuring on unseen tools or unseen categories.",
+                width=130,
+            ),
         },
         alt="All kinds of tasks",
     )

@@ -75,7 +75,7 @@ def test_the_promised_content_is_there() -> None:
     assert sum(len(template.say) for template in TEMPLATES) >= 640
 
 
-def test_instances_are_the_same_in_every_process() -> None:
+def test_instances_are_the_same_in_every_process(tmp_path: Path) -> None:
     code = (
         "from lamsim_core.tasks import plan_tasks\n"
         "print([t.key for t in plan_tasks('train', 60)], [t.key for t in plan_tasks('unseen_tools', 10)])"
@@ -88,7 +88,7 @@ def test_instances_are_the_same_in_every_process() -> None:
             text=True,
             check=True,
             cwd=root,
-            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(root)},
+            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
         ).stdout
         for hash_seed in ("0", "77")
     }

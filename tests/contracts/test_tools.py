@@ -117,7 +117,7 @@ def test_the_hash_is_that_of_the_rows(category: Any) -> None:
     assert fresh.state_hash() == environment.world.state_hash()
 
 
-def test_worlds_are_the_same_in_every_process_and_differ_by_seed() -> None:
+def test_worlds_are_the_same_in_every_process_and_differ_by_seed(tmp_path: Path) -> None:
     code = (
         "from lamsim_core.tools import categories\n"
         "print([c.world(s).state_hash() for c in categories().values() for s in range(4)])"
@@ -130,7 +130,7 @@ def test_worlds_are_the_same_in_every_process_and_differ_by_seed() -> None:
             text=True,
             check=True,
             cwd=root,
-            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(root)},
+            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
         ).stdout
         for hash_seed in ("0", "1", "4242")
     }
