@@ -1,7 +1,7 @@
 """Personal banking: accounts that cannot be overdrawn, saved payees, cards, standing orders and a history of payments.
 
 Money is in euros and rounded to cents. Savings accounts can only be moved to other own accounts, and a current account
-has a limit for each payment.
+has a limit for each payment, which the bank tells when it is exceeded. Only saved payees can be paid.
 """
 
 import random
@@ -120,10 +120,36 @@ def pay_contact(world: World, account_id: str, payee: str, amount: Amount) -> di
     return {"paid": amount, "payee": name, "balance": _take(world, row, amount, name)}
 
 
+@tool(mutates=True)
+def save_payee(
+    world: World,
+    name: Annotated[str, Field(min_length=1, max_length=80)],
+    iban: Annotated[str, Field(pattern=r"^[A-Z]{2}\d{2}[A-Z0-9 ]{8,30}$")],
+) -> dict[str, Any]:
+    """Save a new payee, so that they can be paid.
+
+    Args:
+        name: Full name of the payee.
+        iban: The payee's account number (IBAN).
+    """
+    if any(folded(str(row["name"])) == folded(name) for row in world.rows("payees")):
+        raise ToolRefusedError(f"{name} is already saved as a payee.")
+    number = iban.replace(" ", "")
+    known = next((row for row in world.rows("payees") if row["iban"] == number), None)
+    if known is not None:
+        raise ToolRefusedError(f"The account {number} belongs to {known['name']}, who is already saved.")
+    row = world.insert("payees", {"id": world.new_id("pay"), "name": name.strip(), "iban": number})
+    return view(row, "name", "iban")
+
+
 @tool(mutates=False)
 def list_cards(world: World) -> list[dict[str, Any]]:
-    """List the cards with their ids and whether they are frozen."""
-    return [view(row, "id", "name", "frozen") for row in world.rows("cards")]
+    """List the cards with their ids, their monthly limits and whether they are frozen."""
+    return [view(row, "id", "name", "monthly_limit", "frozen") for row in world.rows("cards")]
+
+
+def _card(world: World, card_id: str) -> FrozenRow:
+    return require_row(world, "cards", card_id, "card", see="list_cards")
 
 
 @tool(mutates=True)
@@ -133,11 +159,28 @@ def freeze_card(world: World, card_id: str) -> dict[str, Any]:
     Args:
         card_id: The card's id.
     """
-    row = require_row(world, "cards", card_id, "card", see="list_cards")
+    row = _card(world, card_id)
     if row["frozen"]:
         raise ToolRefusedError(f"The {row['name']} card is already frozen.")
     world.update("cards", card_id, frozen=True)
     return {"frozen": row["name"]}
+
+
+@tool(mutates=True)
+def set_card_limit(world: World, card_id: str, monthly_limit: Annotated[int, Field(ge=50, le=5000)]) -> dict[str, Any]:
+    """Change how much can be paid with a card in a month.
+
+    Args:
+        card_id: The card's id.
+        monthly_limit: The new limit, in whole euros.
+    """
+    row = _card(world, card_id)
+    if row["frozen"]:
+        raise ToolRefusedError(f"The {row['name']} card is frozen; its limit cannot be changed.")
+    if row["monthly_limit"] == monthly_limit:
+        raise ToolRefusedError(f"The limit of the {row['name']} card is already {monthly_limit}.")
+    world.update("cards", card_id, monthly_limit=monthly_limit)
+    return {"card": row["name"], "monthly_limit": monthly_limit}
 
 
 @tool(mutates=False)
@@ -162,36 +205,59 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     """A household's bank: three to five accounts, eight payees, some cards and standing orders, two months of history."""
     world.add_table("accounts", "payees", "cards", "standing_orders", "transactions")
     ids = Ids(rng)
-    names = [(name, "current") for name in rng.sample(content["current_accounts"], rng.choice([2, 2, 3]))]
-    names += [(name, "savings") for name in rng.sample(content["savings_accounts"], rng.choice([1, 2]))]
-    rng.shuffle(names)
-    for (name, kind), cents in zip(names, _balances(rng, [kind for _, kind in names]), strict=True):
-        limit = rng.choice([500, 1000, 2000]) if kind == "current" else 0
-        account = {"name": name, "kind": kind, "balance": cents / 100, "payment_limit": limit}
+    for account in _draw_accounts(rng, content):
         world.insert("accounts", {"id": ids("acc"), **account})
     payees = [*rng.sample(content["people"], 6), *rng.sample(content["companies"], 2)]
     rng.shuffle(payees)
     for name in payees:
-        world.insert("payees", {"id": ids("pay"), "name": name})
+        world.insert("payees", {"id": ids("pay"), "name": name, "iban": _iban(rng)})
     current = [str(row["id"]) for row in world.rows("accounts") if row["kind"] == "current"]
-    for index, name in enumerate(rng.sample(content["cards"], rng.randint(2, 4))):
-        frozen = index > 0 and rng.random() < 0.3
-        card = {"id": ids("crd"), "name": name, "account_id": rng.choice(current), "frozen": frozen}
-        world.insert("cards", card)
+    _issue_cards(world, rng, content, current, ids)
     others = rng.sample(payees, len(payees))
-    for name in others[: rng.randint(3, 4)]:
+    for name in others[: rng.randint(4, 5)]:
         order = {"account_id": rng.choice(current), "payee": name, "amount": rng.randint(10, 900)}
         world.insert("standing_orders", {"id": ids("sto"), **order, "day": rng.randint(1, 28)})
     _fill_history(world, rng, content, others, ids)
 
 
-def _balances(rng: random.Random, kinds: list[str]) -> list[int]:
-    """Balances in cents, no two alike."""
-    ranges = {"current": (8_000, 120_000), "savings": (30_000, 900_000)}
-    while True:
-        drawn = [rng.randint(*ranges[kind]) for kind in kinds]
-        if len(set(drawn)) == len(drawn):
-            return drawn
+def _issue_cards(world: World, rng: random.Random, content: dict[str, Any], current: list[str], ids: Ids) -> None:
+    """Four to six cards. Those with the lowest and the highest limit are never frozen, others may be."""
+    names = rng.sample(content["cards"], rng.randint(4, 6))
+    lowest, *between, highest = sorted(rng.sample(range(400, 4001, 100), len(names)))
+    limits = [(lowest, False), (highest, False), *((limit, rng.random() < 0.4) for limit in between)]
+    for name, (limit, frozen) in zip(names, rng.sample(limits, len(limits)), strict=True):
+        card = {"name": name, "account_id": rng.choice(current), "monthly_limit": limit, "frozen": frozen}
+        world.insert("cards", {"id": ids("crd"), **card})
+
+
+def _iban(rng: random.Random) -> str:
+    return f"{rng.choice(['DE', 'ES', 'FR', 'IT', 'NL', 'PT'])}{rng.randrange(10**11, 10**12)}"
+
+
+def _draw_accounts(rng: random.Random, content: dict[str, Any]) -> list[dict[str, Any]]:
+    """Two or three current and one or two savings accounts, no two with the same balance.
+
+    The first holds more than a payment from it may be, the second more than the first and pays more: one can stand in
+    for the other.
+    """
+    plans = [("current", (30_000, 50_000), rng.choice([150, 200, 250])), ("current", (70_000, 120_000), 2000)]
+    plans += [("current", (8_000, 120_000), rng.choice([500, 1000]))] * rng.choice([0, 0, 1])
+    plans += [("savings", (30_000, 900_000), 0)] * rng.choice([1, 2])
+    current = iter(rng.sample(content["current_accounts"], 3))
+    savings = iter(rng.sample(content["savings_accounts"], 2))
+    cents: list[int] = []
+    while len(set(cents)) < len(plans):
+        cents = [rng.randint(*bounds) for _, bounds, _ in plans]
+    accounts = [
+        {
+            "name": next(current if kind == "current" else savings),
+            "kind": kind,
+            "balance": balance / 100,
+            "payment_limit": limit,
+        }
+        for (kind, _, limit), balance in zip(plans, cents, strict=True)
+    ]
+    return rng.sample(accounts, len(accounts))
 
 
 def _fill_history(world: World, rng: random.Random, content: dict[str, Any], payees: list[str], ids: Ids) -> None:
@@ -226,4 +292,22 @@ def repeated_payment(world: World, rng: random.Random, saved: bool = False) -> d
     return {"account": _account(world, account_id)["name"], "account_id": account_id, "payee": payee}
 
 
-MAKERS = {"repeated_payment": repeated_payment}
+def new_payee(world: World, rng: random.Random, names: list[str]) -> dict[str, str]:
+    """Somebody of ``names`` who can be saved as a payee, with an IBAN, for task templates."""
+    saved = {str(row["name"]) for row in world.rows("payees")}
+    return {"name": rng.choice([name for name in names if name not in saved]), "iban": _iban(rng)}
+
+
+def payment(world: World, rng: random.Random, fits: bool) -> dict[str, Any]:
+    """Two current accounts, a payee and an amount above the first one's payment limit (or not), for task templates."""
+    first, second = rng.sample([row for row in world.rows("accounts") if row["kind"] == "current"], 2)
+    least = 60 if fits else int(first["payment_limit"]) + 10
+    most = int(min((first if fits else second)["balance"], (first if fits else second)["payment_limit"]))
+    if not fits:
+        most = min(most, int(first["balance"]))  # so that the limit alone stands in the way
+    payee = rng.choice(world.rows("payees"))
+    amount = rng.choice(range(least, most + 1, 5))
+    return {"first": first["name"], "second": second["name"], "payee": payee["name"], "amount": amount}
+
+
+MAKERS = {"repeated_payment": repeated_payment, "new_payee": new_payee, "payment": payment}

@@ -1,6 +1,7 @@
 """An online shop: products with stock and smallest quantities, one cart, coupons with conditions, and past orders.
 
-Money is in euros and rounded to cents. The cart is one row, so that carts with the same content are the same state.
+Money is in euros and rounded to cents. A search tells only whether a product is in stock; how many are left stands in the
+details or shows when there are too few. The cart is one row, so that carts with the same content are the same state.
 """
 
 import random
@@ -44,6 +45,16 @@ def _total(world: World) -> float:
     return float(round(subtotal * (100 - coupon["percent"]) / 100, 2))
 
 
+def _refuse_quantity(row: FrozenRow, wanted: int) -> None:
+    stock, least = int(row["stock"]), int(row["min_quantity"])
+    if stock == 0:
+        raise ToolRefusedError(f"{row['name']} is out of stock.")
+    if wanted > stock:
+        raise ToolRefusedError(f"Only {stock} of {row['name']} are in stock; the cart would hold {wanted}.")
+    if wanted < least:
+        raise ToolRefusedError(f"{row['name']} is sold from {least} pieces on.")
+
+
 def _set_lines(world: World, lines: dict[str, int]) -> None:
     world.update("cart", _CART, lines=dict(sorted(lines.items())))
 
@@ -65,6 +76,17 @@ def search_products(world: World, query: str) -> list[dict[str, Any]]:
 
 
 @tool(mutates=False)
+def get_product_details(world: World, product_id: str) -> dict[str, Any]:
+    """Show a product's colour, rating, stock, smallest quantity and delivery time in days.
+
+    Args:
+        product_id: The product's id.
+    """
+    row = _product(world, product_id)
+    return view(row, "name", "price", "colour", "rating", "stock", "min_quantity", "delivery_days")
+
+
+@tool(mutates=False)
 def view_cart(world: World) -> dict[str, Any]:
     """Show what is in the cart and what it costs."""
     lines, coupon = _cart(world)
@@ -81,15 +103,28 @@ def add_to_cart(world: World, product_id: str, quantity: Quantity = 1) -> dict[s
         quantity: How many.
     """
     row, (lines, _) = _product(world, product_id), _cart(world)
-    wanted, stock, least = lines.get(product_id, 0) + quantity, int(row["stock"]), row["min_quantity"]
-    if stock == 0:
-        raise ToolRefusedError(f"{row['name']} is out of stock.")
-    if wanted > stock:
-        raise ToolRefusedError(f"Only {stock} of {row['name']} are in stock; the cart would hold {wanted}.")
-    if wanted < int(str(least)):
-        raise ToolRefusedError(f"{row['name']} is sold from {least} pieces on.")
+    wanted = lines.get(product_id, 0) + quantity
+    _refuse_quantity(row, wanted)
     _set_lines(world, {**lines, product_id: wanted})
     return {"added": row["name"], "in_cart": wanted, "total": _total(world)}
+
+
+@tool(mutates=True)
+def set_cart_quantity(world: World, product_id: str, quantity: Quantity) -> dict[str, Any]:
+    """Change how many pieces of a product the cart holds.
+
+    Args:
+        product_id: The product's id.
+        quantity: How many there should be in all.
+    """
+    row, (lines, _) = _product(world, product_id), _cart(world)
+    if product_id not in lines:
+        raise ToolRefusedError(f"{row['name']} is not in the cart.", see="view_cart")
+    if lines[product_id] == quantity:
+        raise ToolRefusedError(f"The cart already holds {quantity} of {row['name']}.")
+    _refuse_quantity(row, quantity)
+    _set_lines(world, {**lines, product_id: quantity})
+    return {"product": row["name"], "in_cart": quantity, "total": _total(world)}
 
 
 @tool(mutates=True)
@@ -182,21 +217,48 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
     kinds = rng.sample(sorted(content["kinds"]), 10)
     offered = [(kind, brand) for kind in kinds[:5] for brand in rng.sample(content["brands"], 4)]
     prices = {kind: rng.sample(range(*content["kinds"][kind]), 4) for kind in kinds[:5]}
+    stocks = {kind: _stocks(rng, place) for place, kind in enumerate(kinds[:5])}
+    ratings = {kind: rng.sample(range(31, 50), 4) for kind in kinds[:5]}
     for kind, brand in rng.sample(offered, len(offered)):
         price = prices[kind].pop() + rng.choice([0.25, 0.5, 0.9, 0.95, 0.99])
-        plenty = kind == kinds[0]  # in every shop one kind leaves a choice
-        stock = rng.randint(4, 30) if plenty or rng.random() < 0.7 else 0
-        least = 1 if plenty else rng.choices([1, 2, 3], weights=[8, 1, 1])[0]
-        row = {"name": f"{brand} {kind}", "kind": kind, "price": round(price, 2), "stock": stock, "min_quantity": least}
-        world.insert("products", {"id": ids("prd"), **row})
+        least = 1 if kind in kinds[:2] else rng.choices([1, 2, 3], weights=[8, 1, 1])[0]
+        row = {"name": f"{brand} {kind}", "kind": kind, "price": round(price, 2), "stock": stocks[kind].pop()}
+        row |= {"min_quantity": least, "colour": rng.choice(content["colours"]), "rating": ratings[kind].pop() / 10}
+        world.insert("products", {"id": ids("prd"), **row, "delivery_days": rng.randint(2, 14)})
     _fill_cart(world, rng)
     _issue_coupons(world, rng, content, ids)
     _fill_orders(world, rng, content, kinds[5:], ids)
 
 
+def _stocks(rng: random.Random, place: int) -> list[int]:
+    """What is left of a kind's products: there is always one kind with a choice, and one that is sold out in part."""
+    some = [rng.randint(4, 30) for _ in range(4)]
+    if place == 0:
+        return some
+    keep = [False, True, True, rng.random() < 0.5] if place == 1 else [rng.random() < 0.7 for _ in range(4)]
+    return [stock if kept else 0 for stock, kept in zip(some, keep, strict=True)]
+
+
+def _in_stock(world: World, kind: str) -> list[FrozenRow]:
+    """What can be had of a kind, the cheapest first."""
+    rows = [row for row in world.rows("products") if row["kind"] == kind and row["stock"] > 0]
+    return sorted(rows, key=lambda row: row["price"])
+
+
+def _cheapest(world: World) -> dict[str, FrozenRow]:
+    """The cheapest product in stock by kind."""
+    found = {kind: _in_stock(world, kind) for kind in sorted({str(row["kind"]) for row in world.rows("products")})}
+    return {kind: rows[0] for kind, rows in found.items() if rows}
+
+
 def _fill_cart(world: World, rng: random.Random) -> None:
-    """One product of two or three kinds; the first a single piece, so that 'take it out' has one meaning."""
+    """One product of two or three kinds; the first a single piece, so that 'take it out' has one meaning.
+
+    None is the cheapest of its kind, so that 'put the cheapest in my cart' has one meaning too.
+    """
+    cheapest = [row["id"] for row in _cheapest(world).values()]
     for_sale = [row for row in world.rows("products") if row["min_quantity"] == 1 and row["stock"] > 0]
+    for_sale = [row for row in for_sale if row["id"] not in cheapest]
     by_kind = {str(row["kind"]): str(row["id"]) for row in rng.sample(for_sale, len(for_sale))}
     chosen = rng.sample(sorted(by_kind.values()), min(len(by_kind), rng.randint(2, 3)))
     lines = {product_id: 1 if index == 0 else rng.randint(1, 3) for index, product_id in enumerate(chosen)}
@@ -249,4 +311,51 @@ def ordered_product(world: World, rng: random.Random) -> str:
     return rng.choice([name for row in world.rows("orders") for name in _names(row)])
 
 
-MAKERS = {"cart_line": cart_line, "usable_coupon": usable_coupon, "ordered_product": ordered_product}
+def quiet_day(world: World, rng: random.Random) -> str:
+    """A day on which nothing was ordered and after which there are at least two orders, for task templates."""
+    ordered = sorted(str(row["day"]) for row in world.rows("orders"))
+    days = [(world.now - timedelta(days=ago)).strftime(DAY) for ago in range(1, 75)]
+    return rng.choice([day for day in days if day < ordered[-2] and day not in ordered])
+
+
+def two_kinds(world: World, rng: random.Random) -> list[str]:
+    """Two kinds with a choice, the cheapest in stock to be had singly and not in the cart, for task templates."""
+    in_cart = _cart(world)[0]
+    kinds = [
+        kind
+        for kind, row in _cheapest(world).items()
+        if row["min_quantity"] == 1 and row["id"] not in in_cart and len(_in_stock(world, kind)) > 1
+    ]
+    return rng.sample(kinds, 2)
+
+
+def coupon_pair(world: World, rng: random.Random, first_works: bool) -> dict[str, str]:
+    """A coupon that the cart can have and one that it cannot, in one order or the other, for task templates."""
+    works = usable_coupon(world, rng)
+    other = rng.choice([str(row["code"]) for row in world.rows("coupons") if row["code"] != works])
+    first, second = (works, other) if first_works else (other, works)
+    return {"first": first, "second": second}
+
+
+def enough_of_two(world: World, rng: random.Random, first_enough: bool) -> dict[str, Any]:
+    """Two products of a kind, and a quantity that is left of the second, and of the first or not, for task templates."""
+    in_cart = _cart(world)[0]
+    rows = [row for row in world.rows("products") if row["stock"] > 0 and row["id"] not in in_cart]
+    first = rng.choice(rows)
+    least, stock = int(first["min_quantity"]), int(first["stock"])
+    quantities = range(max(2, least), stock + 1) if first_enough else range(stock + 1, stock + 9)
+    quantity = rng.choice(quantities)
+    fits = [row for row in rows if row["kind"] == first["kind"] and row["id"] != first["id"]]
+    second = rng.choice([row for row in fits if row["min_quantity"] <= quantity <= row["stock"]])
+    return {"first": first["name"], "second": second["name"], "quantity": quantity}
+
+
+MAKERS = {
+    "cart_line": cart_line,
+    "usable_coupon": usable_coupon,
+    "ordered_product": ordered_product,
+    "coupon_pair": coupon_pair,
+    "quiet_day": quiet_day,
+    "two_kinds": two_kinds,
+    "enough_of_two": enough_of_two,
+}

@@ -11,7 +11,7 @@ from lamsim_core.environment import Environment, Transition, World
 from lamsim_core.feedback.state import compare_changes
 from lamsim_core.records import ToolCall
 from lamsim_core.tools import get_category
-from lamsim_core.tools.banking import repeated_payment
+from lamsim_core.tools.banking import new_payee, payment, repeated_payment
 
 ACCOUNTS = [
     {"id": "acc_1", "name": "Everyday", "kind": "current", "balance": 300.1, "payment_limit": 250},
@@ -50,10 +50,13 @@ def bank() -> Environment:
     world = World(datetime(2026, 5, 4, 9, 0))
     rows: dict[str, list[dict[str, Any]]] = {
         "accounts": ACCOUNTS,
-        "payees": [{"id": "pay_1", "name": "Ana Popescu"}, {"id": "pay_2", "name": "Émile Laurent"}],
+        "payees": [
+            {"id": "pay_1", "name": "Ana Popescu", "iban": "ES110000000001"},
+            {"id": "pay_2", "name": "Émile Laurent", "iban": "FR220000000002"},
+        ],
         "cards": [
-            {"id": "crd_1", "name": "Maestro", "account_id": "acc_1", "frozen": False},
-            {"id": "crd_2", "name": "Dankort", "account_id": "acc_1", "frozen": True},
+            {"id": "crd_1", "name": "Maestro", "account_id": "acc_1", "monthly_limit": 900, "frozen": False},
+            {"id": "crd_2", "name": "Dankort", "account_id": "acc_1", "monthly_limit": 400, "frozen": True},
         ],
         "standing_orders": [{"id": "sto_1", "account_id": "acc_1", "payee": "Émile Laurent", "amount": 80, "day": 3}],
         "transactions": PAYMENTS,
@@ -81,13 +84,15 @@ def balance(bank: Environment, account_id: str) -> Any:
     return row["balance"]
 
 
-def test_there_are_eight_tools_with_one_sentence_each() -> None:
+def test_there_are_ten_tools_with_one_sentence_each() -> None:
     tools = get_category("banking").tools
-    assert len(tools) == 8
+    assert len(tools) == 10
     assert {name for name, spec in tools.items() if spec.mutates} == {
         "transfer_money",
         "pay_contact",
+        "save_payee",
         "freeze_card",
+        "set_card_limit",
         "cancel_standing_order",
     }
 
@@ -105,7 +110,12 @@ def test_reads_show_what_is_needed_and_change_nothing(bank: Environment) -> None
         12.5,
     ]
     assert result(bank, "list_transactions", account_id="acc_2") == []
-    assert result(bank, "list_cards")[1] == {"id": "crd_2", "name": "Dankort", "frozen": True}
+    assert result(bank, "list_cards")[1] == {
+        "id": "crd_2",
+        "name": "Dankort",
+        "monthly_limit": 400,
+        "frozen": True,
+    }
     assert result(bank, "list_standing_orders") == [{"id": "sto_1", "payee": "Émile Laurent", "amount": 80, "day": 3}]
     assert bank.world.state_hash() == before
 
@@ -139,6 +149,25 @@ def test_pay_contact_pays_whatever_the_spelling_of_the_name(bank: Environment) -
     assert bank.world.rows("transactions")[-1]["payee"] == "Émile Laurent"
 
 
+def test_a_new_payee_can_be_paid_once_saved(bank: Environment) -> None:
+    payment = {"account_id": "acc_1", "payee": "Tove Halvorsen", "amount": 20}
+    assert call(bank, "pay_contact", **payment).observation.fault == "refused"
+    saved = result(bank, "save_payee", name="Tove Halvorsen", iban="NO93 8601 1117 947")
+    assert saved == {"name": "Tove Halvorsen", "iban": "NO9386011117947"}
+    assert result(bank, "pay_contact", **payment)["balance"] == 280.1
+
+
+def test_card_limits(bank: Environment) -> None:
+    assert result(bank, "set_card_limit", card_id="crd_1", monthly_limit=1200) == {
+        "card": "Maestro",
+        "monthly_limit": 1200,
+    }
+    assert result(bank, "list_cards")[0]["monthly_limit"] == 1200
+    for limit in (49, 5001, 120.5):
+        observation = call(bank, "set_card_limit", card_id="crd_1", monthly_limit=limit).observation
+        assert observation.fault == "invalid_arguments"
+
+
 def test_freeze_and_cancel(bank: Environment) -> None:
     assert result(bank, "freeze_card", card_id="crd_1") == {"frozen": "Maestro"}
     assert all(row["frozen"] for row in bank.world.rows("cards"))
@@ -159,6 +188,11 @@ def test_freeze_and_cancel(bank: Environment) -> None:
         ("pay_contact", {"account_id": "acc_1", "payee": "Ana", "amount": 1}, "Similar: Ana Popescu"),
         ("pay_contact", {"account_id": "acc_1", "payee": "Ana Popescu", "amount": 250.01}, "at most 250.00"),
         ("pay_contact", {"account_id": "acc_2", "payee": "Ana Popescu", "amount": 1}, "savings account"),
+        ("save_payee", {"name": "ana popescu", "iban": "ES110000000009"}, "already saved"),
+        ("save_payee", {"name": "Tove Halvorsen", "iban": "FR22 0000 0000 02"}, "belongs to Émile Laurent"),
+        ("set_card_limit", {"card_id": "crd_1", "monthly_limit": 900}, "already 900"),
+        ("set_card_limit", {"card_id": "crd_2", "monthly_limit": 900}, "is frozen"),
+        ("set_card_limit", {"card_id": "crd_9", "monthly_limit": 900}, "list_cards"),
         ("freeze_card", {"card_id": "Maestro"}, "list_cards"),
         ("freeze_card", {"card_id": "crd_2"}, "already frozen"),
         ("cancel_standing_order", {"order_id": "sto_9"}, "list_standing_orders"),
@@ -206,7 +240,7 @@ def test_repeated_payment_finds_the_payee_paid_twice(bank: Environment) -> None:
     }
 
 
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", [*range(25), *range(100_000, 100_025)])
 def test_populated_worlds_hold_their_invariants(seed: int) -> None:
     world = get_category("banking").world(seed)
     accounts, today = world.rows("accounts"), world.now.strftime("%Y-%m-%d")
@@ -222,7 +256,13 @@ def test_populated_worlds_hold_their_invariants(seed: int) -> None:
     payees = [row["name"] for row in world.rows("payees")]
     standing = [row["payee"] for row in world.rows("standing_orders")]
     assert len(set(payees)) == len(payees) and len(set(standing)) == len(standing) and set(standing) <= set(payees)
-    assert any(not row["frozen"] for row in world.rows("cards"))
+    cards = sorted(world.rows("cards"), key=lambda row: int(str(row["monthly_limit"])))
+    assert len({row["monthly_limit"] for row in cards}) == len(cards) >= 3
+    assert not cards[0]["frozen"] and not cards[-1]["frozen"]
+    assert len({row["iban"] for row in world.rows("payees")}) == len(payees)
+    assert new_payee(world, random.Random(seed), [payees[0], "Owen Pritchard"])["name"] == "Owen Pritchard"
+    assert any(_finds_payment(world, draw, False) for draw in range(20))
+    assert any(_finds_payment(world, draw, True) for draw in range(20))
     owners: dict[Any, set[Any]] = {}
     for row in world.rows("transactions"):
         assert row["account_id"] in by_id and str(row["date"]) < today
@@ -232,6 +272,16 @@ def test_populated_worlds_hold_their_invariants(seed: int) -> None:
     assert all(len(found) == 1 for found in owners.values())
     repeated = repeated_payment(world, random.Random(seed), saved=True)
     assert repeated["payee"] in payees and repeated["payee"] not in standing
+
+
+def _finds_payment(world: World, draw: int, fits: bool) -> bool:
+    try:
+        found = payment(world, random.Random(draw), fits)
+    except IndexError:  # a drawing that finds nothing is drawn again
+        return False
+    limits = {row["name"]: int(str(row["payment_limit"])) for row in world.rows("accounts")}
+    assert (found["amount"] <= limits[found["first"]]) == fits
+    return True
 
 
 def test_seeds_give_different_worlds() -> None:

@@ -10,7 +10,7 @@ from lamsim_core.environment import Environment, Transition, World
 from lamsim_core.feedback.state import compare_changes
 from lamsim_core.records import ToolCall
 from lamsim_core.tools import get_category
-from lamsim_core.tools.shopping import cart_line, ordered_product, usable_coupon
+from lamsim_core.tools.shopping import cart_line, coupon_pair, ordered_product, quiet_day, two_kinds, usable_coupon
 
 TODAY = "2026-05-04"
 
@@ -20,17 +20,10 @@ def shop() -> Environment:
     world = World(datetime(2026, 5, 4, 10, 0))
     rows: dict[str, list[dict[str, Any]]] = {
         "products": [
-            {"id": "prd_1", "name": "Tulipán kettle", "kind": "kettle", "price": 20.0, "stock": 5, "min_quantity": 1},
-            {"id": "prd_2", "name": "Oryx kettle", "kind": "kettle", "price": 33.33, "stock": 0, "min_quantity": 1},
-            {"id": "prd_3", "name": "Oryx candle", "kind": "candle", "price": 4.99, "stock": 9, "min_quantity": 3},
-            {
-                "id": "prd_4",
-                "name": "Kaito chess set",
-                "kind": "chess set",
-                "price": 30.0,
-                "stock": 4,
-                "min_quantity": 1,
-            },
+            product("prd_1", "Tulipán kettle", "kettle", 20.0, 5),
+            product("prd_2", "Oryx kettle", "kettle", 33.33, 0),
+            product("prd_3", "Oryx candle", "candle", 4.99, 9, least=3),
+            product("prd_4", "Kaito chess set", "chess set", 30.0, 4),
         ],
         "cart": [{"id": "cart", "lines": {"prd_4": 1}, "coupon": None}],
         "coupons": [
@@ -46,6 +39,11 @@ def shop() -> Environment:
         for row in content:
             world.insert(table, row)
     return Environment(world, get_category("shopping").tools)
+
+
+def product(product_id: str, name: str, kind: str, price: float, stock: int, least: int = 1) -> dict[str, Any]:
+    row = {"id": product_id, "name": name, "kind": kind, "price": price, "stock": stock, "min_quantity": least}
+    return {**row, "colour": "plum", "rating": 4.2, "delivery_days": 3}
 
 
 def order(order_id: str, day: str, product: str, total: float) -> dict[str, Any]:
@@ -70,11 +68,12 @@ def refusal(shop: Environment, tool: str, **arguments: Any) -> str:
     return str(transition.observation.content)
 
 
-def test_there_are_eight_tools() -> None:
+def test_there_are_ten_tools() -> None:
     tools = get_category("shopping").tools
-    assert len(tools) == 8
+    assert len(tools) == 10
     assert {name for name, spec in tools.items() if spec.mutates} == {
         "add_to_cart",
+        "set_cart_quantity",
         "remove_from_cart",
         "apply_coupon",
         "place_order",
@@ -101,6 +100,15 @@ def test_reads_show_what_is_needed_and_change_nothing(shop: Environment) -> None
     assert result(shop, "search_products", query="Oryx kettle") == [
         {"id": "prd_2", "name": "Oryx kettle", "price": 33.33, "in_stock": False}
     ]
+    assert result(shop, "get_product_details", product_id="prd_3") == {
+        "name": "Oryx candle",
+        "price": 4.99,
+        "colour": "plum",
+        "rating": 4.2,
+        "stock": 9,
+        "min_quantity": 3,
+        "delivery_days": 3,
+    }
     assert result(shop, "view_cart") == {
         "items": [{"product_id": "prd_4", "name": "Kaito chess set", "quantity": 1}],
         "coupon": None,
@@ -153,6 +161,13 @@ def test_checkout_orders_empties_the_cart_and_spends_coupon_and_stock(shop: Envi
     assert coupon is not None and coupon["used"] is True
 
 
+def test_the_quantity_in_the_cart_can_be_changed(shop: Environment) -> None:
+    changed = result(shop, "set_cart_quantity", product_id="prd_4", quantity=3)
+    assert changed == {"product": "Kaito chess set", "in_cart": 3, "total": 90.0}
+    assert result(shop, "set_cart_quantity", product_id="prd_4", quantity=1)["total"] == 30.0
+    assert shop.net_changes() == ()
+
+
 def test_a_coupon_that_did_not_count_is_not_spent(shop: Environment) -> None:
     result(shop, "apply_coupon", code="MERCI10")
     result(shop, "remove_from_cart", product_id="prd_4")
@@ -171,6 +186,10 @@ def test_a_coupon_that_did_not_count_is_not_spent(shop: Environment) -> None:
         ("add_to_cart", {"product_id": "prd_1", "quantity": 6}, "Only 5 of Tulipán kettle"),
         ("add_to_cart", {"product_id": "prd_4", "quantity": 4}, "the cart would hold 5"),
         ("add_to_cart", {"product_id": "prd_3", "quantity": 2}, "from 3 pieces"),
+        ("get_product_details", {"product_id": "Oryx candle"}, "search_products"),
+        ("set_cart_quantity", {"product_id": "prd_1", "quantity": 2}, "view_cart"),
+        ("set_cart_quantity", {"product_id": "prd_4", "quantity": 5}, "Only 4 of Kaito chess set"),
+        ("set_cart_quantity", {"product_id": "prd_4", "quantity": 1}, "already holds 1"),
         ("remove_from_cart", {"product_id": "prd_9"}, "no product with the id"),
         ("remove_from_cart", {"product_id": "prd_1"}, "not in the cart"),
         ("apply_coupon", {"code": "SALE"}, "no coupon SALE"),
@@ -220,7 +239,7 @@ def test_a_cart_emptied_and_filled_again_is_the_same_cart(shop: Environment) -> 
     assert shop.net_changes() == ()
 
 
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", [*range(25), *range(100_000, 100_025)])
 def test_populated_worlds_hold_their_invariants(seed: int) -> None:
     world = get_category("shopping").world(seed)
     today, products = world.now.strftime("%Y-%m-%d"), {row["id"]: row for row in world.rows("products")}
@@ -248,6 +267,10 @@ def test_populated_worlds_hold_their_invariants(seed: int) -> None:
     environment = Environment(world, get_category("shopping").tools)
     assert cart["lines"][cart_line(world, rng)["id"]] == 1
     assert ordered_product(world, rng) in str(ordered)
+    assert len(set(two_kinds(world, rng))) == 2
+    assert sum(str(row["day"]) > quiet_day(world, rng) for row in world.rows("orders")) >= 2
+    pair = coupon_pair(world, rng, first_works=False)
+    assert call(environment, "apply_coupon", code=pair["first"]).observation.fault == "refused"
     full = result(environment, "view_cart")["total"]
     assert 0 < result(environment, "apply_coupon", code=usable_coupon(world, rng))["total"] < full
     result(environment, "place_order")
