@@ -178,13 +178,16 @@ def _varied(
     short = rng.random() < 0.3
     parameters = {
         **schema.parameters,
-        "properties": {
-            names[name]: {**properties[name], "description": _parameter_text(properties[name]["description"], short)}
-            for name in kept
-        },
+        "properties": {names[name]: _reworded(properties[name], short) for name in kept},
         "required": [names[name] for name in kept if name in required],
     }
     return parameters, {names[name]: name for name in kept}
+
+
+def _reworded(schema: dict[str, Any], short: bool) -> dict[str, Any]:
+    """A parameter with its description in other words, if it has one."""
+    text = schema.get("description")
+    return {**schema, "description": _parameter_text(text, short)} if isinstance(text, str) else schema
 
 
 def _parameter_text(text: str, short: bool) -> str:
