@@ -10,6 +10,7 @@ import pytest
 from lamsim_core.agent.policy import GoldPolicy, NoopPolicy
 from lamsim_core.explore.episode import Ended, run_attempt
 from lamsim_core.records import Trajectory
+from lamsim_core.settings import get_settings
 from lamsim_core.tasks import Template, instantiate, load_templates, verify_template
 from lamsim_core.tasks.difficulty import LEVELS, difficulty
 from lamsim_core.tools import categories
@@ -88,7 +89,13 @@ def test_instances_are_the_same_in_every_process(tmp_path: Path) -> None:
             text=True,
             check=True,
             cwd=root,
-            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+            env={
+                "PYTHONHASHSEED": hash_seed,
+                "PYTHONPATH": str(root),
+                "PATH": "/usr/bin:/bin",
+                "LAMSIM_CACHE": str(get_settings().cache),
+                "HOME": str(tmp_path),
+            },
         ).stdout
         for hash_seed in ("0", "77")
     }
