@@ -52,18 +52,22 @@ class Category:
 
 
 def _load(module: ModuleType, name: str) -> Category:
-    tools = {value.name: value for value in vars(module).values() if isinstance(value, ToolSpec)}
     path = get_settings().data / name / "content.yaml"
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (OSError, yaml.YAMLError) as error:
         raise InvalidInputError(f"The content of category {name!r} cannot be read from {path}: {error}") from error
+    return from_module(module, name, content)
+
+
+def from_module(module: ModuleType, name: str, content: dict[str, Any]) -> Category:
+    """The category a module defines, with its content."""
     return Category(
         name=name,
         title=module.TITLE,
         family=module.FAMILY,
         description=(inspect.getdoc(module) or "").split("\n\n")[0],
-        tools=tools,
+        tools={value.name: value for value in vars(module).values() if isinstance(value, ToolSpec)},
         makers=getattr(module, "MAKERS", {}),
         populate=module.populate,
         content=content,

@@ -1,0 +1,71 @@
+"""Documentation that fails the build when it lies: the examples in docs/ are taken out, loaded and held to the contracts."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lamsim_core.settings import REPOSITORY
+from lamsim_core.tasks import verify_template
+from lamsim_core.tasks.template import parse_templates
+from lamsim_core.tools import Category, category, get_category
+
+DOCS = REPOSITORY / "docs"
+SEEDS = (*range(8), *range(100_000, 100_004))
+
+
+def blocks(name: str, language: str) -> list[str]:
+    text = (DOCS / name).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def loaded(source: str, content: dict[str, Any], folder: Path) -> Category:
+    path = folder / "library.py"
+    path.write_text(source, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("library_of_the_docs", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return category.from_module(module, "library", content)
+
+
+def test_the_category_of_the_documentation_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source,) = blocks("categories.md", "python")
+    content, tasks = blocks("categories.md", "yaml")
+    library = loaded(source, yaml.safe_load(content), tmp_path)
+    known = {**category.categories(), "library": library}
+    monkeypatch.setattr(category, "categories", lambda: known)
+    category._world.cache_clear()
+    assert library.title == "Library" and set(library.tools) == {"find_books", "borrow_book"}
+    for template in parse_templates(tasks, "docs/categories.md", library):
+        report = verify_template(template, SEEDS)
+        assert report.problems == () and report.distinct == len(SEEDS)
+        assert len(template.say) >= 5
+
+
+def test_the_task_of_the_documentation_works() -> None:
+    example = next(block for block in blocks("tasks.md", "yaml") if block.startswith("- id:"))
+    (template,) = parse_templates(example, "docs/tasks.md", get_category("shopping"))
+    assert verify_template(template, SEEDS).problems == ()
+
+
+@pytest.mark.parametrize("path", sorted([REPOSITORY / "README.md", *DOCS.rglob("*.md")]), ids=lambda p: p.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_tree_of_the_readme_is_there() -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    tree = text[text.index("## The tree") :].split("```")[1]
+    entries = [match for line in tree.splitlines() if (match := re.match(r"( {0,2})([\w.]+/?) {2,}", line))]
+    assert len(entries) > 15
+    for indent, name in (match.groups() for match in entries):
+        path = REPOSITORY / ("lamsim_core" if indent else "") / name
+        assert name == "var/" or path.exists(), f"README names {name}"
