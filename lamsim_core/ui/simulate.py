@@ -46,17 +46,17 @@ def setup(settings: Settings, *, disabled: bool) -> Setup:
         TaskTemplateError: a template cannot load, or has no instance for the seed.
     """
     known = every_category()
+    with_tasks = {template.category for template in load_templates().values()} & set(known)
     state = st.session_state
     state.setdefault(
         "simulate_category", FIRST_TASK.partition(".")[0] if FIRST_TASK in load_templates() else next(iter(known))
     )
     with st.container(border=True):
-        category = st.segmented_control(
+        category = st.selectbox(
             "Category",
-            list(known),
+            sorted(with_tasks, key=lambda name: known[name].title),
             format_func=lambda name: known[name].title,
             key="simulate_category",
-            required=True,
             disabled=disabled,
             on_change=leave_run,
             persist_state="session",
