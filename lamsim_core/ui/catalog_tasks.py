@@ -96,7 +96,7 @@ def draw_tasks() -> None:
         height=TABLE_HEIGHT,
         column_config={
             "Show": button_column("catalog_task", lambda row: show_task(shown[row].id)),
-            "Asked for": st.column_config.TextColumn("Asked for", width="large"),
+            "Asked for": st.column_config.TextColumn("Asked for", width=300),
             "Demands": badge_column(
                 "Demands",
                 {spaced(kind): colour for kind, colour in KIND_COLOURS.items()},

@@ -1,5 +1,6 @@
 """The task studio: a template written in the browser, tried as it is written, kept as the user's own, exported."""
 
+import re
 from collections import Counter
 
 import streamlit as st
@@ -130,7 +131,8 @@ def _instance(template: Template, seed: int) -> Task | None:
 def _draw_error(text: str, error: InvalidInputError) -> None:
     """What is wrong, and the line it is about."""
     line = line_of(text, error)
-    st.error(label(error, limit=1500), icon=":material/error:")
+    message = re.sub(r"^your task(?::\d+)?: (?:task '[^']*': )?", "", str(error))
+    st.error(label(f"{message[:1].upper()}{message[1:]}", limit=1500), icon=":material/error:")
     lines = text.splitlines()
     if line is not None and 0 < line <= len(lines):
         st.caption(f"Line {line}")

@@ -52,7 +52,8 @@ def draw_trial(category: Category, tool: str, key: str) -> None:
             st.caption("It takes no arguments.")
         if st.form_submit_button("Call it", type="primary", icon=":material/play_arrow:"):
             with guard():
-                calls = st.session_state[calls_key] = [*calls, call_from(schema, entered)][-MOST_CALLS:]
+                st.session_state[calls_key] = [*calls, call_from(schema, entered)][-MOST_CALLS:]
+                st.rerun()
     environment = Environment(category.world(seed), category.tools)
     done = [
         environment.step(ToolCall(id=f"call_{place}", name=call.name, arguments=call.arguments, raw=""))

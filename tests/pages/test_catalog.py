@@ -139,12 +139,12 @@ def test_a_task_is_written_tried_saved_and_deleted(home: Settings) -> None:
     [
         (("find_events", "find_event"), "Did you mean 'find_events'", "Line 10"),
         (("{{ found[0].place }}", "{{ founds[0].place }}"), "founds", "Line 12"),
-        (("from: events", "from: nothing"), "no table 'nothing'", "Line 8"),
+        (("from: events", "from: nothing"), "o table 'nothing'", "Line 8"),
         (("  say:", "  says:"), "say", "Line 1"),
         (("close: [", "close: ["), "", ""),
         (("{{ found[0].place }}", "{{ event.title }}"), "gives the answer away", ""),
-        (("- id: calendar.", "- id: nowhere."), "no category named", "Line 1"),
-        (("expect:", "expect: ["), "not YAML", "Line"),
+        (("- id: calendar.", "- id: nowhere."), "o category named", "Line 1"),
+        (("expect:", "expect: ["), "ot YAML", "Line"),
     ],
 )
 def test_mistakes_in_a_task_are_told_with_their_line(
