@@ -30,7 +30,7 @@ def argument_inputs(tool: ToolSchema, key: str) -> dict[str, Any]:
 
 
 def _input(schema: dict[str, Any], title: str, about: str | None, key: str, needed: bool) -> Any:
-    kind = schema.get("type")
+    kind = _kind(schema)
     choices = [clean(option) for option in schema["enum"]] if "enum" in schema else ["true", "false"]
     if "enum" in schema or kind == "boolean":
         return st.selectbox(
@@ -43,7 +43,7 @@ def _input(schema: dict[str, Any], title: str, about: str | None, key: str, need
     if kind == "string":
         return st.text_input(title, value=None, key=key, placeholder=about)
     return st.text_input(
-        title, value=None, key=key, placeholder=f'{about or "A list or object"} As JSON, e.g. ["a", "b"]'
+        title, value=None, key=key, placeholder=f'{about or "A list or object."} As JSON, e.g. ["a", "b"]'
     )
 
 
@@ -60,13 +60,20 @@ def call_from(tool: ToolSchema, entered: dict[str, Any]) -> GoldCall:
             continue
         if "enum" in schema:
             arguments[name] = next((option for option in schema["enum"] if clean(option) == value), value)
-        elif schema.get("type") == "boolean":
+        elif _kind(schema) == "boolean":
             arguments[name] = value == "true"
-        elif schema.get("type") in ("string", "integer", "number"):
+        elif _kind(schema) in ("string", "integer", "number"):
             arguments[name] = value
         else:
             arguments[name] = _json(name, value)
     return GoldCall(name=tool.name, arguments=arguments)
+
+
+def _kind(schema: dict[str, Any]) -> object:
+    """The type of a parameter; of one that may be null too, the other."""
+    kind = schema.get("type")
+    others = [each for each in kind if each != "null"] if isinstance(kind, list) else [kind]
+    return others[0] if len(others) == 1 else None
 
 
 def _json(name: str, text: str) -> JsonValue:

@@ -173,16 +173,16 @@ def _draw_list(settings: Settings, usable: Mapping[str, Category], problems: Seq
     if not names:
         st.caption("Nothing yet. What you import shows up on the other tabs, and tasks of your own can use it.")
     for name in names:
-        with (
-            st.container(border=True),
-            st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"),
-        ):
-            if name in usable and name in records:
-                _draw_one(records[name])
-            else:
-                st.error(label(_problem(settings, name, problems), limit=600), icon=":material/error:")
+        with st.container(border=True):
+            left, right = st.columns([5, 2], vertical_alignment="center")
+            with left:
+                if name in usable and name in records:
+                    _draw_one(records[name])
+                else:
+                    st.error(label(_problem(settings, name, problems), limit=600), icon=":material/error:")
             if CATEGORY.fullmatch(name):
-                _draw_buttons(settings, name, own[name], usable=name in usable)
+                with right:
+                    _draw_buttons(settings, name, own[name], usable=name in usable)
 
 
 def _problem(settings: Settings, name: str, problems: Sequence[str]) -> str:
@@ -199,7 +199,7 @@ def _problem(settings: Settings, name: str, problems: Sequence[str]) -> str:
 
 def _draw_one(record: ImportedCategory) -> None:
     changing = sum(each.mutates for each in record.tools)
-    with st.container(width="content", gap="xsmall"):
+    with st.container(gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"**{label(record.title)}**", width="content")
             chip(SOURCES[record.source])
@@ -213,7 +213,7 @@ def _draw_one(record: ImportedCategory) -> None:
 
 
 def _draw_buttons(settings: Settings, name: str, own: int, *, usable: bool) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if usable:
             st.button(
                 "Show its tools",

@@ -46,6 +46,17 @@ def test_a_list_that_is_not_json_is_refused_with_an_example(text: str) -> None:
         call_from(TOOL, {"guests": text})
 
 
+def test_a_value_that_may_be_null_is_entered_like_one_that_may_not() -> None:
+    schemas = {
+        "born": {"type": ["string", "null"]},
+        "age": {"type": ["null", "integer"]},
+        "any": {"type": ["string", "array"]},
+    }
+    tool = ToolSchema(name="add", description="Add.", parameters={"type": "object", "properties": schemas})
+    entered = {"born": "2026-01-02", "age": 3, "any": '["a"]'}
+    assert call_from(tool, entered).arguments == {"born": "2026-01-02", "age": 3, "any": ["a"]}
+
+
 def test_a_tool_without_parameters_is_called_without() -> None:
     tool = ToolSchema(name="now", description="The time.", parameters={"type": "object"})
     assert call_from(tool, {}).arguments == {}
