@@ -16,6 +16,7 @@ from lamsim_core.settings import REPOSITORY, Settings, get_settings
 from lamsim_core.tasks.template import Template, parse_templates
 from lamsim_core.tasks.verify import hold_to_contracts
 from lamsim_core.tools import categories, get_category
+from lamsim_core.tools.imported.folder import imports_stamp
 
 LONGEST_TEMPLATE = 40_000
 """Characters of a template of the user's own."""
@@ -61,7 +62,10 @@ def get_template(name: str) -> Template:
 def own_templates(settings: Settings) -> list[OwnTemplate]:
     """The user's own templates, also those that cannot be used, by id."""
     files = sorted(settings.tasks.glob("*.yaml")) if settings.tasks.is_dir() else []
-    return [_read_own(path, path.stat().st_mtime_ns, settings.data) for path in files if _ID.fullmatch(path.stem)]
+    imports = imports_stamp(settings)
+    return [
+        _read_own(path, path.stat().st_mtime_ns, settings.data, imports) for path in files if _ID.fullmatch(path.stem)
+    ]
 
 
 def check_own(settings: Settings, text: str) -> Template:
@@ -154,7 +158,8 @@ def _own_file(settings: Settings, template_id: str) -> Path:
 
 
 @lru_cache(maxsize=256)
-def _read_own(path: Path, changed: int, data: Path) -> OwnTemplate:
+def _read_own(path: Path, changed: int, data: Path, imports: tuple[tuple[str, int, int], ...]) -> OwnTemplate:
+    """A template as it holds now; tried again when its file, or what is imported, has changed."""
     text = ""
     try:
         text = path.read_text(encoding="utf-8")

@@ -105,13 +105,17 @@ def draw_looks(
 ) -> Looks:
     """The tools as they look in one instance.
 
+    With tools from elsewhere among them, all look as they are: their schemas may name parameters in places, and their
+    names be so long, that nothing can be renamed.
+
     Args:
         offered: the tools, in the order offered.
         used: the parameters that the reference solution gives to each tool; other optional ones may be left out.
         whole: tools that keep all their parameters.
         rng: where chance comes from.
     """
-    if rng.random() < PLAIN_SHARE:
+    imported = any(each.category.name not in categories() for each in offered)
+    if imported or rng.random() < PLAIN_SHARE:
         return plain_looks(offered)
     known = vocabulary()
     style = rng.choice([*_STYLES])

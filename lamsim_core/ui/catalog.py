@@ -12,10 +12,10 @@ from lamsim_core.models.registry import ModelEntry, list_models
 from lamsim_core.tasks import Template, load_templates
 from lamsim_core.tools import Category, categories, every_category
 from lamsim_core.tools.held_out import held_out_tool, split_rules
-from lamsim_core.ui.draw import chip, clean, failure, guard, label, untrusted_json
+from lamsim_core.ui.draw import chip, clean, failure, guard, label, untrusted_json, untrusted_prose
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.tables import BADGE_BLUE, BADGE_GREEN, BADGE_GREY, BADGE_ORANGE, badge_column, button_column
-from lamsim_core.ui.terms import template_title
+from lamsim_core.ui.terms import category_option, template_title
 from lamsim_core.ui.tool_trial import draw_trial
 from lamsim_core.ui.wording import spaced
 
@@ -57,7 +57,7 @@ def search_and_category(what: str, key: str) -> tuple[str, str | None]:
         chosen = st.selectbox(
             "Category",
             [ALL, *known],
-            format_func=lambda name: known[name].title if name in known else ALL,
+            format_func=lambda name: category_option(name) if name in known else ALL,
             key=f"{key}_category",
             label_visibility="collapsed",
         )
@@ -112,7 +112,7 @@ def draw_categories() -> None:
     rows = [
         {
             "Show": ":material/visibility:",
-            "Category": category.title,
+            "Category": clean(category.title),
             "What it is": clean(category.description),
             "Family": FAMILIES.get(category.family, clean(category.family)),
             "Tools": len(category.tools),
@@ -167,11 +167,11 @@ def draw_tools() -> None:
     rows = [
         {
             "Show": ":material/visibility:",
-            "Tool": tool.name,
-            "Category": category.title,
+            "Tool": clean(tool.name),
+            "Category": clean(category.title),
             "What it does": clean(tool.schema.description),
             "Kind": ["changes" if tool.mutates else "reads", *_origin(category, tool)],
-            "Arguments": ", ".join(_arguments(tool)),
+            "Arguments": clean(", ".join(_arguments(tool))),
         }
         for category, tool in shown
     ]
@@ -216,9 +216,11 @@ def _draw_tool(category: Category, tool: ToolSpec) -> None:
             st.subheader(label(tool.name), anchor=False, width="content")
             chip(category.title, color="primary")
             chip("changes the world" if tool.mutates else "reads only", color="orange" if tool.mutates else "blue")
+            if category.name not in categories():
+                chip("imported", color="green", icon=":material/input:")
             if held_out_tool(category.name, tool.name):
                 chip("held out", icon=":material/lock:", help="Never offered in training tasks.")
-        st.text(tool.schema.description)
+        untrusted_prose(tool.schema.description)
         trial, schema, tasks = st.tabs(
             ["Try it", "Schema", "Tasks that use it"],
             key=f"catalog_tool_tabs.{_full_name(category, tool)}",

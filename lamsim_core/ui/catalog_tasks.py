@@ -8,7 +8,6 @@ from lamsim_core.tasks.difficulty import difficulty
 from lamsim_core.tasks.splits import seed_range
 from lamsim_core.tasks.variation import PLAIN
 from lamsim_core.tasks.verify import Probe
-from lamsim_core.tools import every_category
 from lamsim_core.tools.held_out import split_rules
 from lamsim_core.ui import terms
 from lamsim_core.ui.catalog import TABLE_HEIGHT, edit_template, fits, opened, search_and_category, show_task
@@ -75,12 +74,11 @@ def draw_tasks() -> None:
         and fits(text, t.id, terms.template_title(t.id), *t.say, *t.needed_tools, *map(spaced, t.kinds))
     ]
     st.caption(f"{len(shown):,} of {len(templates):,} kinds of tasks. Every seed gives an instance of each.")
-    names = every_category()
     rows = [
         {
             "Show": ":material/visibility:",
             "Task": terms.template_title(template.id),
-            "Category": names[template.category].title,
+            "Category": terms.category_title(template.category),
             "Asked for": clean(template.say[0]),
             "Demands": [spaced(kind) for kind in template.kinds],
             "Calls": len(template.solve),
@@ -137,7 +135,7 @@ def draw_template(template: Template) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(label(terms.template_title(template.id)), anchor=False, width="content")
             for name in template.categories:
-                chip(every_category()[name].title, color="primary")
+                chip(terms.category_title(name), color="primary")
             for kind in expected_kinds(template):
                 chip(OUTCOMES[kind], icon=":material/flag:")
             chip(split_text(template), icon=":material/inventory_2:")

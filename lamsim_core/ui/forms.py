@@ -13,9 +13,8 @@ from lamsim_core.settings import Settings
 from lamsim_core.store import Index
 from lamsim_core.store.queries import TrajectoryFilter, find_trajectories
 from lamsim_core.tasks import SPLITS, templates_of
-from lamsim_core.tools import every_category
 from lamsim_core.ui.draw import clean
-from lamsim_core.ui.terms import policy_name, template_title
+from lamsim_core.ui.terms import category_option, policy_name, template_title
 from lamsim_core.ui.wording import SPLIT_HELP, SPLIT_NAMES, amount, duration
 
 SEED_HELP = "Another seed draws other instances of the same kinds of tasks."
@@ -106,12 +105,11 @@ def pick_split(key: str, *, held_out: bool = False) -> Split:
 def pick_scope(split: Split, key: str) -> Scope:
     """Narrow a split down to categories and templates; both empty means all of it."""
     known = templates_of(split)
-    names = every_category()
     left, right = st.columns(2)
     chosen = left.multiselect(
         "Categories",
         sorted({template.category for template in known}),
-        format_func=lambda name: names[name].title if name in names else clean(name),
+        format_func=category_option,
         placeholder="All",
         key=f"{key}.categories",
         persist_state="session",

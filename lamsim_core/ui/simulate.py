@@ -10,7 +10,6 @@ from lamsim_core.settings import Settings
 from lamsim_core.store.filters import TrajectoryFilter
 from lamsim_core.store.queries import find_trajectories, get_trajectory
 from lamsim_core.tasks import get_template, instantiate, load_templates
-from lamsim_core.tools import every_category
 from lamsim_core.ui import terms
 from lamsim_core.ui.arguments import parameters_of, required_of
 from lamsim_core.ui.draw import LONGEST_CELL, chip, clean, label, untrusted_prose
@@ -45,17 +44,16 @@ def setup(settings: Settings, *, disabled: bool) -> Setup:
     Raises:
         TaskTemplateError: a template cannot load, or has no instance for the seed.
     """
-    known = every_category()
-    with_tasks = {template.category for template in load_templates().values()} & set(known)
+    with_tasks = sorted({template.category for template in load_templates().values()}, key=terms.category_option)
     state = st.session_state
     state.setdefault(
-        "simulate_category", FIRST_TASK.partition(".")[0] if FIRST_TASK in load_templates() else next(iter(known))
+        "simulate_category", FIRST_TASK.partition(".")[0] if FIRST_TASK in load_templates() else with_tasks[0]
     )
     with st.container(border=True):
         category = st.selectbox(
             "Category",
-            sorted(with_tasks, key=lambda name: known[name].title),
-            format_func=lambda name: known[name].title,
+            with_tasks,
+            format_func=terms.category_option,
             key="simulate_category",
             disabled=disabled,
             on_change=leave_run,

@@ -11,12 +11,11 @@ from lamsim_core.settings import Settings
 from lamsim_core.tasks import Template, instantiate, load_templates, verify_template
 from lamsim_core.tasks.difficulty import LEVELS, difficulty
 from lamsim_core.tasks.library import delete_own, line_of, own_templates, parse_own, save_own, template_text
-from lamsim_core.tools import every_category
 from lamsim_core.ui.catalog import show_task
 from lamsim_core.ui.catalog_tasks import VERIFIED_SEEDS, draw_report, draw_task
 from lamsim_core.ui.draw import clean, guard, label, untrusted
 from lamsim_core.ui.page import Studio
-from lamsim_core.ui.terms import template_title
+from lamsim_core.ui.terms import category_title, template_title
 from lamsim_core.ui.wording import amount
 
 EDITOR_HEIGHT = 560
@@ -169,11 +168,9 @@ def _draw_own(settings: Settings) -> None:
     own = own_templates(settings)
     if not own:
         st.caption("None yet. What you save here shows up in the catalog, on Simulate and on Explore.")
-    names = every_category()
     for each in own:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            category = each.id.partition(".")[0]
-            st.text(clean(f"{template_title(each.id)} · {names[category].title if category in names else category}"))
+            st.text(clean(f"{template_title(each.id)} · {category_title(each.id.partition('.')[0])}"))
             if each.problem is not None:
                 st.caption(f":red[:material/error:] {label(each.problem, limit=300)}")
             else:

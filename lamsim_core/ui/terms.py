@@ -4,8 +4,10 @@ import json
 from typing import Final
 
 from lamsim_core.agent.policy import PLAIN_POLICIES
+from lamsim_core.errors import NotFoundError
 from lamsim_core.records import PolicyInfo, Sampling, Trajectory, Usage, Verdict
-from lamsim_core.ui.draw import Color
+from lamsim_core.tools import categories, get_category
+from lamsim_core.ui.draw import Color, clean
 from lamsim_core.ui.wording import duration, spaced
 
 POLICIES: Final = {
@@ -66,6 +68,20 @@ def policy_title(info: PolicyInfo) -> str:
 def policy_name(name: str) -> str:
     """``policy_title`` where only the name is known."""
     return "By hand" if name == "human" else POLICIES.get(name, name)
+
+
+def category_title(category: str) -> str:
+    """The title of a category, shipped or imported; its name when there is no such category (any more)."""
+    try:
+        return clean(get_category(category).title)
+    except NotFoundError:
+        return clean(category)
+
+
+def category_option(category: str) -> str:
+    """``category_title`` for a list to choose from: imports carry their name too, so that no two options read the same."""
+    title = category_title(category)
+    return title if category in categories() else f"{title} ({clean(category)})"
 
 
 def template_title(template: str) -> str:

@@ -5,10 +5,10 @@ import streamlit as st
 from lamsim_core.environment import Environment, Transition
 from lamsim_core.records import GoldCall, ToolCall
 from lamsim_core.settings import get_settings
-from lamsim_core.tools import Category, categories
+from lamsim_core.tools import Category
 from lamsim_core.ui.arguments import argument_inputs, call_from
 from lamsim_core.ui.draw import chip, clean, guard, label, untrusted_json
-from lamsim_core.ui.recording import offer_recording
+from lamsim_core.ui.recording import not_recorded, offer_recording
 from lamsim_core.ui.rows import result_rows
 from lamsim_core.ui.terms import value_text
 from lamsim_core.ui.trajectory import draw_changes
@@ -64,7 +64,7 @@ def draw_trial(category: Category, tool: str, key: str) -> None:
             st.caption("Nothing was called yet. The values below occur in this world.")
         for place in reversed(range(len(calls))):
             _draw_call(place, calls[place], done[place], newest=place == len(calls) - 1)
-        if calls and done[-1].observation.fault == "refused" and category.name not in categories():
+        if calls and not_recorded(done[-1].observation.content):
             offer_recording(get_settings(), category, calls[-1], f"{key}.record")
     _draw_world(environment, key)
 

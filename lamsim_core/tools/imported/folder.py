@@ -46,18 +46,32 @@ def import_path(settings: Settings, name: str) -> Path:
 
 def list_stored(settings: Settings) -> Stored:
     """Every import on disk, and what is wrong with those that cannot be used."""
-    try:
-        names = sorted(path.stem for path in tools_folder(settings).glob("*.json"))
-    except OSError:
-        names = []
     found: dict[str, ImportedCategory] = {}
     problems: list[str] = []
-    for name in names:
+    for name in stored_names(settings):
         try:
             found[name] = get_stored(settings, name)
         except (InvalidInputError, NotFoundError) as error:
             problems.append(str(error))
     return Stored(found, tuple(problems))
+
+
+def stored_names(settings: Settings) -> list[str]:
+    """The names of all files of imports, usable or not, in alphabetical order."""
+    try:
+        return sorted(path.stem for path in tools_folder(settings).glob("*.json"))
+    except OSError:
+        return []
+
+
+def imports_stamp(settings: Settings) -> tuple[tuple[str, int, int], ...]:
+    """Another value whenever an import was added, changed or removed: what is remembered about imports goes by it."""
+    found = []
+    for name in stored_names(settings):
+        with suppress(OSError):
+            facts = (tools_folder(settings) / f"{name}.json").stat()
+            found.append((name, facts.st_mtime_ns, facts.st_size))
+    return tuple(found)
 
 
 def get_stored(settings: Settings, name: str) -> ImportedCategory:
