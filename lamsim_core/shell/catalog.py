@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from lamsim_core.canonical import canonical_json
+from lamsim_core.environment import MOMENT
 from lamsim_core.records import Split
 from lamsim_core.settings import get_settings
 from lamsim_core.shell.output import Report, Table, command, say
@@ -14,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the shell."""
     command(app, "models")(models)
     command(app, "tools")(tools)
+    command(app, "world")(world)
     command(app, "tasks")(tasks)
     command(app, "provision")(provision)
     command(app, "paths")(paths)
@@ -78,9 +81,34 @@ def tools(category: Category = None) -> Report:
     )
 
 
+def world(
+    category: Annotated[str, typer.Argument(metavar="CATEGORY", help="Whose world.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Which world.")] = 0,
+) -> Report:
+    """Show what a world holds: each table with its number of rows and an example, for whoever writes a task."""
+    from lamsim_core.tools import get_category
+
+    owner = get_category(category)
+    made = owner.world(seed)
+    tables = {name: [dict(row) for row in made.rows(name)] for name in made.tables}
+    rows = [(name, len(found), canonical_json(found[0])[:300] if found else "") for name, found in tables.items()]
+    return Report(
+        {
+            "category": owner.name,
+            "seed": seed,
+            "now": made.now.strftime(MOMENT),
+            "tables": tables,
+            "makers": [*owner.makers],
+        },
+        [Table(("table", "rows", "an example"), rows), f"Makers: {', '.join(owner.makers) or 'none'}."],
+    )
+
+
 def tasks(
     category: Category = None,
     split: Annotated[Split | None, typer.Option("--split", help="Only templates with instances in this split.")] = None,
+    template: Template = None,
+    examples: Annotated[int, typer.Option("--examples", min=1, max=100, help="Requests shown of each.")] = 1,
 ) -> Report:
     """List the task templates, each with an example request."""
     from lamsim_core.tasks import SPLITS, instantiate, load_templates, split_of
@@ -90,22 +118,27 @@ def tasks(
 
     wanted = [get_category(name).name for name in category or ()]
     data: list[dict[str, Any]] = []
-    for template in load_templates().values():
-        splits = [name for name in SPLITS if split_of(template, seed_range(name)[0]) == name]
-        if (wanted and template.category not in wanted) or (split is not None and split not in splits):
+    for each in load_templates().values():
+        splits = [name for name in SPLITS if split_of(each, seed_range(name)[0]) == name]
+        if (
+            (wanted and each.category not in wanted)
+            or (split is not None and split not in splits)
+            or (template and each.id not in template)
+        ):
             continue
-        example = instantiate(template, seed_range(split or splits[0])[0])
+        shown = [instantiate(each, seed) for seed in seed_range(split or splits[0])[:examples]]
         data.append(
             {
-                "template": template.id,
-                "category": template.category,
+                "template": each.id,
+                "category": each.category,
                 "splits": splits,
-                "wordings": len(template.say),
-                "calls": len(template.solve),
-                "tools": list(template.needed_tools),
-                "kinds": list(template.kinds),
-                "difficulty": difficulty(example).model_dump(mode="json"),
-                "example": example.instruction,
+                "wordings": len(each.say),
+                "calls": len(each.solve),
+                "tools": list(each.needed_tools),
+                "kinds": list(each.kinds),
+                "difficulty": difficulty(shown[0]).model_dump(mode="json"),
+                "example": shown[0].instruction,
+                "examples": [task.instruction for task in shown],
             }
         )
     totals = {
@@ -117,7 +150,11 @@ def tasks(
         "by_calls": Counter(str(each["calls"]) for each in data),
         "by_level": Counter(each["difficulty"]["level"] for each in data),
     }
-    rows = [(each["template"], " ".join(each["splits"]), each["calls"], each["example"]) for each in data]
+    rows = [
+        (each["template"], " ".join(each["splits"]), each["calls"], request)
+        for each in data
+        for request in each["examples"]
+    ]
     return Report(
         {"totals": totals, "tasks": data},
         [
