@@ -13,6 +13,9 @@ import pytest
 
 from lamsim_core.settings import REPOSITORY, Settings
 
+SHORT = {"LAMSIM_MAX_STEPS": "3", "LAMSIM_MAX_NEW_TOKENS": "40"}
+"""An untrained model rambles; what it says matters little here, and a slow machine has other things to do."""
+
 
 @pytest.fixture
 def address(home: Settings) -> Iterator[str]:
@@ -22,7 +25,7 @@ def address(home: Settings) -> Iterator[str]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     app = subprocess.Popen(
-        command, cwd=REPOSITORY, env={**os.environ}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=REPOSITORY, env={**os.environ, **SHORT}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         url = f"http://localhost:{port}"
