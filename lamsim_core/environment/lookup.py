@@ -66,6 +66,19 @@ def require_named(
     raise ToolRefusedError(f"There is no {noun} named {name[:80]!r}.{hint}", see=None if similar else see)
 
 
+def require_listed(world: World, table: str, name: str, noun: str) -> str:
+    """The name, as it is written in a table of few names (folders, groups), case and accents aside.
+
+    Raises:
+        ToolRefusedError: there is none; the message lists all there are.
+    """
+    known = [str(row["name"]) for row in world.rows(table)]
+    for each in known:
+        if folded(each) == folded(name):
+            return each
+    raise ToolRefusedError(f"There is no {noun} {name[:80]!r}. The {noun}s are {', '.join(known)}.")
+
+
 def view(row: FrozenRow, *fields: str) -> dict[str, Any]:
     """Some fields of a row, for a tool's result."""
     return {field: row[field] for field in fields}

@@ -22,6 +22,7 @@ from lamsim_core.environment import (
     folded,
     has_words,
     parse_day,
+    require_listed,
     require_row,
     tool,
     view,
@@ -39,14 +40,6 @@ _ADDRESS = re.compile(r"^[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]+$")
 
 def _contact(world: World, contact_id: str) -> FrozenRow:
     return require_row(world, "contacts", contact_id, "contact", see="search_contacts")
-
-
-def _group(world: World, name: str) -> str:
-    known = [str(row["name"]) for row in world.rows("contact_groups")]
-    for group in known:
-        if folded(group) == folded(name):
-            return group
-    raise ToolRefusedError(f"There is no group {name[:80]!r}. The groups are {', '.join(known)}.")
 
 
 def _number(world: World, text: str, but: str = "") -> str:
@@ -81,7 +74,7 @@ def search_contacts(
         group: Only members of this group.
         favourites_only: Only favourites.
     """
-    place = None if group is None else _group(world, group)
+    place = None if group is None else require_listed(world, "contact_groups", group, "group")
     rows = [
         row
         for row in world.rows("contacts")
@@ -222,7 +215,7 @@ def change_contact_group(world: World, contact_id: str, group: str, change: Lite
         group: Name of the group.
         change: Whether the contact joins or leaves it.
     """
-    row, name = _contact(world, contact_id), _group(world, group)
+    row, name = _contact(world, contact_id), require_listed(world, "contact_groups", group, "group")
     member = name in row["groups"]
     if member == (change == "join"):
         raise ToolRefusedError(f"{row['name']} is {'already' if member else 'not'} in the group {name}.")

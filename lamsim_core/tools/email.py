@@ -21,6 +21,7 @@ from lamsim_core.environment import (
     World,
     folded,
     has_words,
+    require_listed,
     require_row,
     tool,
     view,
@@ -41,14 +42,6 @@ _HELP = re.compile(r"service@[\w.-]+\w")
 
 def _email(world: World, email_id: str) -> FrozenRow:
     return require_row(world, "emails", email_id, "e-mail", see="search_emails")
-
-
-def _folder(world: World, name: str) -> str:
-    known = [str(row["name"]) for row in world.rows("email_folders")]
-    for folder in known:
-        if folded(folder) == folded(name):
-            return folder
-    raise ToolRefusedError(f"There is no folder {name[:80]!r}. The folders are {', '.join(known)}.")
 
 
 def _addresses(given: list[str]) -> list[str]:
@@ -98,7 +91,7 @@ def search_emails(
         folder: Only this folder.
         unread_only: Only unread ones.
     """
-    place = None if folder is None else _folder(world, folder)
+    place = None if folder is None else require_listed(world, "email_folders", folder, "folder")
     rows = [
         row
         for row in world.rows("emails")
@@ -211,7 +204,7 @@ def move_email(world: World, email_id: str, folder: str) -> dict[str, Any]:
         email_id: The e-mail's id.
         folder: Name of the folder.
     """
-    row, place = _email(world, email_id), _folder(world, folder)
+    row, place = _email(world, email_id), require_listed(world, "email_folders", folder, "folder")
     if place in ("Sent", "Drafts"):
         raise ToolRefusedError(f"Nothing can be moved to {place}.")
     if row["folder"] == place:

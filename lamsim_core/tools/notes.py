@@ -22,6 +22,7 @@ from lamsim_core.environment import (
     folded,
     has_words,
     parse_day,
+    require_listed,
     require_row,
     tool,
     view,
@@ -48,14 +49,6 @@ def _todo(world: World, todo_id: str) -> FrozenRow:
     return row
 
 
-def _named(world: World, table: str, name: str, noun: str) -> str:
-    known = [str(row["name"]) for row in world.rows(table)]
-    for each in known:
-        if folded(each) == folded(name):
-            return each
-    raise ToolRefusedError(f"There is no {noun} {name[:80]!r}. There are {', '.join(known)}.")
-
-
 def _refuse_twin(world: World, text: str, list_name: str) -> None:
     for row in world.rows("todo_items"):
         if row["list"] == list_name and not row["done"] and folded(str(row["text"])) == folded(text):
@@ -79,7 +72,7 @@ def search_notes(
         notebook: Only this notebook.
         tag: Only notes with this tag.
     """
-    place = None if notebook is None else _named(world, "note_notebooks", notebook, "notebook")
+    place = None if notebook is None else require_listed(world, "note_notebooks", notebook, "notebook")
     rows = [
         row
         for row in world.rows("notes")
@@ -110,7 +103,7 @@ def create_note(world: World, title: Text, text: Text, notebook: str, tags: list
         notebook: Name of the notebook.
         tags: Tags of one word.
     """
-    place = _named(world, "note_notebooks", notebook, "notebook")
+    place = require_listed(world, "note_notebooks", notebook, "notebook")
     for row in world.rows("notes"):
         if row["notebook"] == place and folded(str(row["title"])) == folded(title):
             raise ToolRefusedError(f"The notebook {place} already has a note '{row['title']}'.")
@@ -175,7 +168,7 @@ def list_todos(
         status: Which items.
         due_by: Only items due on this day or before, YYYY-MM-DD.
     """
-    place = _named(world, "todo_lists", list_name, "to-do list")
+    place = require_listed(world, "todo_lists", list_name, "to-do list")
     rows = [row for row in world.rows("todo_items") if row["list"] == place]
     if status != "all":
         rows = [row for row in rows if row["done"] == (status == "done")]
@@ -198,7 +191,7 @@ def add_todo(
         due: The day it is due, YYYY-MM-DD.
         priority: How important it is.
     """
-    place = _named(world, "todo_lists", list_name, "to-do list")
+    place = require_listed(world, "todo_lists", list_name, "to-do list")
     _refuse_twin(world, text, place)
     day = None if due is None else _due(world, due)
     item = _item(world.new_id("tdo"), text, place, day, priority)
@@ -239,7 +232,7 @@ def move_todo(world: World, todo_id: str, list_name: str) -> dict[str, Any]:
         todo_id: The item's id.
         list_name: Name of the list it goes to.
     """
-    row, place = _todo(world, todo_id), _named(world, "todo_lists", list_name, "to-do list")
+    row, place = _todo(world, todo_id), require_listed(world, "todo_lists", list_name, "to-do list")
     _refuse_twin(world, str(row["text"]), place)
     world.update("todo_items", todo_id, list=place)
     return {"moved": row["text"], "to": place}

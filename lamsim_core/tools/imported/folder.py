@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from lamsim_core.canonical import content_hash
 from lamsim_core.errors import InvalidInputError, NotFoundError, StoreWriteError
+from lamsim_core.files import write_atomic
 from lamsim_core.settings import Settings
 from lamsim_core.tools.imported.limits import MAX_FILE_BYTES
 from lamsim_core.tools.imported.names import CATEGORY, TOOL
@@ -91,23 +92,15 @@ def write_stored(settings: Settings, record: ImportedCategory) -> None:
     content = record.model_dump(mode="json")
     # Not canonical: properties keep the order their source gave them.
     text = json.dumps({"hash": content_hash(content), "category": content}, allow_nan=False)
-    draft = path.with_name(f".{record.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_atomic(path, text)
         _sync(path.parent)
     except OSError as error:
         raise StoreWriteError(
             f"The category {record.name!r} could not be written in {path.parent} ({error.strerror or error}); nothing was "
             "changed. Make room on the disk and try again."
         ) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 def remove_stored(settings: Settings, name: str) -> None:
