@@ -83,7 +83,7 @@ def test_items_are_added_changed_moved_and_ticked_off(desk: Environment) -> None
     ("tool", "where", "arguments", "reason"),
     [
         ("read_note", None, {"note_id": "not_1"}, "no note with the id"),
-        ("search_notes", None, {"notebook": "Nowhere"}, "There are"),
+        ("search_notes", None, {"notebook": "Nowhere"}, "The notebooks are"),
         ("create_note", None, {"title": "a", "text": "b", "notebook": "Nowhere"}, "no notebook"),
         ("create_note", None, {"title": "{title}", "text": "b", "notebook": "{notebook}"}, "already has a note"),
         ("create_note", None, {"title": "a", "text": "b", "notebook": "{notebook}", "tags": ["a b"]}, "one word"),
