@@ -1,10 +1,15 @@
 """One validator for the arguments of every tool: JSON Schema 2020-12 through jsonschema-rs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import jsonschema_rs
 from pydantic import JsonValue
+from rapidfuzz import process
+
+from lamsim_core.canonical import canonical_json
+
+_LONGEST_RULE = 500
 
 FaultName = Literal["missing", "unknown", "type", "enum", "format"]
 
@@ -18,6 +23,14 @@ class ArgumentFault(NamedTuple):
     expected: JsonValue
     got: JsonValue
     message: str
+    rule: str
+    """The line of the schema that is broken, as JSON."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint at the nearest of the known names, with a blank before it; empty when none is near."""
+    close = process.extractOne(name[:200], [*known], score_cutoff=60)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 class ArgumentValidator:
@@ -52,6 +65,7 @@ class ArgumentValidator:
                     name,
                     None,
                     f"The argument {name!r} is required{': ' if note else '.'}{note}",
+                    f'"required": {canonical_json([name])}',
                 )
             ]
         if keyword == "additionalProperties":
@@ -62,24 +76,37 @@ class ArgumentValidator:
                     f"{path}.{name}",
                     list(known),
                     name,
-                    f"There is no argument {name[:80]!r}; the tool takes {', '.join(known) or 'no arguments'}.",
+                    f"There is no argument {name[:80]!r}; the tool takes {', '.join(known) or 'no arguments'}."
+                    f"{did_you_mean(name, known)}",
+                    '"additionalProperties": false',
                 )
                 for name in kind.unexpected
             ]
         got = error.instance
+        rule = self._rule(error)
         if keyword == "type":
             types = [str(t) for t in kind.types]
             given = _json_type(got)
             return [
                 ArgumentFault(
-                    "type", path, "/".join(types), given, f"{shown} must be {' or '.join(types)}, not {given}."
+                    "type", path, "/".join(types), given, f"{shown} must be {' or '.join(types)}, not {given}.", rule
                 )
             ]
         if keyword in ("enum", "const"):
             options = kind.options if keyword == "enum" else [kind.expected_value]
             listed = ", ".join(repr(option) for option in options)
-            return [ArgumentFault("enum", path, list(options), got, f"{shown} must be one of {listed}.")]
-        return [ArgumentFault("format", path, keyword, got, f"{shown}: {str(error.message)[:300]}.")]
+            hint = did_you_mean(got, map(str, options)) if isinstance(got, str) else ""
+            return [ArgumentFault("enum", path, list(options), got, f"{shown} must be one of {listed}.{hint}", rule)]
+        return [ArgumentFault("format", path, keyword, got, f"{shown}: {str(error.message)[:300]}.", rule)]
+
+    def _rule(self, error: Any) -> str:
+        """The part of the schema an error speaks of: the keyword and its value."""
+        part: Any = self._parameters
+        for key in error.schema_path:
+            if not isinstance(part, Mapping | list):
+                break
+            part = part[key]
+        return f'"{error.schema_path[-1]}": {canonical_json(part)}'[:_LONGEST_RULE]
 
 
 def _json_type(value: JsonValue) -> str:

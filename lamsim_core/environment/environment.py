@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from lamsim_core.environment.arguments import did_you_mean
 from lamsim_core.environment.toolspec import ToolRefusedError, ToolSpec
 from lamsim_core.environment.world import Snapshot, World, diff
 from lamsim_core.records import FaultKind, Observation, RowChange, ToolCall
@@ -53,7 +54,8 @@ class Environment:
             return _fault("malformed_call", call.error)
         spec = self.tools.get(call.name)
         if spec is None:
-            return _fault("unknown_tool", f"There is no tool named {call.name[:80]!r}.")
+            hint = did_you_mean(call.name, self.tools)
+            return _fault("unknown_tool", f"There is no tool named {call.name[:80]!r}.{hint}")
         faults = spec.validator.faults(call.arguments)
         if faults:
             return _fault("invalid_arguments", " ".join(fault.message for fault in faults[:5]))

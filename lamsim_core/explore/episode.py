@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from lamsim_core import __version__
 from lamsim_core.agent.parse import parse_reply
 from lamsim_core.agent.policy import Policy
-from lamsim_core.canonical import content_hash, derive_seed, new_id
+from lamsim_core.canonical import derive_seed, new_id
 from lamsim_core.environment import Environment
 from lamsim_core.errors import ModelError, StoppedError
-from lamsim_core.feedback import Judge, action_checks, final_checks
+from lamsim_core.feedback import Judge
+from lamsim_core.feedback.registry import checks_hash
 from lamsim_core.models.backend import Completion
 from lamsim_core.records import Ending, Observation, RowChange, Step, Task, ToolCall, Trajectory, Usage
 from lamsim_core.tasks import build_environment
@@ -44,10 +45,7 @@ Event = Token | Acted | Ended
 
 def versions() -> dict[str, str]:
     """Versions written into every trajectory: the product, Python, and the checks in force."""
-    checks = [(c.id, c.version) for c in action_checks().values()] + [
-        (c.id, c.version) for c in final_checks().values()
-    ]
-    return {"lamsim": __version__, "python": platform.python_version(), "checks": content_hash(checks)}
+    return {"lamsim": __version__, "python": platform.python_version(), "checks": checks_hash()}
 
 
 def attempt_seed(task: Task, attempt: int) -> int:

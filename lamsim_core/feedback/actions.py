@@ -1,13 +1,12 @@
-"""Checks of single actions: structure, tool name, arguments, execution, repetition."""
+"""Checks of single actions by themselves: structure, tool name, arguments against the schema, execution, repetition."""
 
 import re
 from collections.abc import Iterator
 
-from rapidfuzz import process
-
-from lamsim_core.environment.arguments import FaultName
+from lamsim_core.environment.arguments import FaultName, did_you_mean
+from lamsim_core.feedback.reference import same_call
 from lamsim_core.feedback.registry import Abstain, Action, Fail, Finding, action_check
-from lamsim_core.records import ErrorClass
+from lamsim_core.records import Blame, ErrorClass
 
 _LOOKS_LIKE_A_CALL = re.compile(r"</?tool_call>|[\"']arguments[\"']\s*:|[\"']name[\"']\s*:\s*[\"']\w+[\"']\s*,")
 _UNREAD = Abstain("The call could not be read.")
@@ -47,11 +46,9 @@ def tool_name(action: Action) -> Iterator[Finding]:
         yield skipped
     elif action.call is not None and not action.offered:
         offered = [tool.name for tool in action.task.tools]
-        close = process.extractOne(action.call.name, offered, score_cutoff=60)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         yield Fail(
             "tool_name",
-            f"No tool named {action.call.name[:80]!r} is offered.{hint}",
+            f"No tool named {action.call.name[:80]!r} is offered.{did_you_mean(action.call.name, offered)}",
             path="$.name",
             expected=list(offered),
             got=action.call.name[:200],
@@ -65,72 +62,82 @@ def _arguments(action: Action, kind: FaultName) -> Iterator[Finding]:
         return
     for fault in action.argument_faults:
         if fault.name == kind:
-            yield Fail(_CLASSES[kind], fault.message, path=fault.path, expected=fault.expected, got=fault.got)
+            yield Fail(
+                _CLASSES[kind],
+                fault.message,
+                fault.path,
+                fault.expected,
+                fault.got,
+                evidence={"schema": fault.rule},
+            )
 
 
-@action_check("arguments.missing", version=1, gate=True)
+@action_check("arguments.missing", version=2, gate=True)
 def arguments_missing(action: Action) -> Iterator[Finding]:
     """Every required argument is given."""
     return _arguments(action, "missing")
 
 
-@action_check("arguments.unknown", version=1, gate=True)
+@action_check("arguments.unknown", version=2, gate=True)
 def arguments_unknown(action: Action) -> Iterator[Finding]:
     """No argument is given that the tool does not have."""
     return _arguments(action, "unknown")
 
 
-@action_check("arguments.type", version=1, gate=True)
+@action_check("arguments.type", version=2, gate=True)
 def arguments_type(action: Action) -> Iterator[Finding]:
     """Every argument has the JSON type the schema asks for."""
     return _arguments(action, "type")
 
 
-@action_check("arguments.enum", version=1, gate=True)
+@action_check("arguments.enum", version=2, gate=True)
 def arguments_enum(action: Action) -> Iterator[Finding]:
     """Arguments with a closed set of values hold one of them."""
     return _arguments(action, "enum")
 
 
-@action_check("arguments.format", version=1, gate=True)
+@action_check("arguments.format", version=2, gate=True)
 def arguments_format(action: Action) -> Iterator[Finding]:
     """Arguments keep the format and the limits of the schema."""
     return _arguments(action, "format")
 
 
-@action_check("execution", version=1, gate=True)
+@action_check("execution", version=2, gate=True)
 def execution(action: Action) -> Iterator[Finding]:
     """A valid call ran to its end."""
+    seen = action.observation
     if action.call is None:
         yield _MESSAGE
-    elif action.observation is None:
+    elif seen is None:
         yield Abstain("The call was not run.")
-    elif action.observation.fault == "refused":
-        content = action.observation.content
+    elif seen.fault == "refused":
+        call = action.call
+        content = seen.content
         message = str(content.get("error", "")) if isinstance(content, dict) else ""
-        yield Fail("execution", f"The tool refused: {message}", got=content)
-    elif action.observation.fault == "tool_bug":
-        yield Abstain("The tool itself broke down; the agent is not to blame.")
-    elif not action.observation.ok:
+        intended = any(gold.fails and same_call(call, gold) for gold in action.task.gold)
+        note = " Finding that out is part of the task." if intended else ""
+        blame: Blame = "task" if intended else "agent"
+        yield Fail("execution", f"The tool refused: {message}{note}", "$", None, content, blame)
+    elif seen.fault == "tool_bug":
+        yield Fail("execution", "The tool itself broke down.", "$", None, seen.content, "tool")
+    elif not seen.ok:
         yield Abstain("The call did not reach the tool.")
 
 
-@action_check("repetition", version=1, gate=False)
+@action_check("repetition", version=2, gate=False)
 def repetition(action: Action) -> Iterator[Finding]:
     """The same call is not made again while nothing has changed since."""
     if action.call is None:
         yield _MESSAGE
         return
+    asked = (action.call.name, action.call.arguments, action.call.error)
     for step in reversed(action.history):
-        if step.changes:
+        if step.changes or action.call.error is not None:
             return
-        if step.call is not None and step.call.error is None and action.call.error is None:
-            same = step.call.name == action.call.name and step.call.arguments == action.call.arguments
-            if same:
-                yield Fail(
-                    "repetition", f"The same call was made in step {step.index + 1} and nothing has changed since."
-                )
-                return
+        if step.call is not None and (step.call.name, step.call.arguments, step.call.error) == asked:
+            why = f"The same call was made in step {step.index + 1} and nothing has changed since."
+            yield Fail("repetition", why, "$", evidence={"first_made": step.index})
+            return
 
 
 def _no_call(action: Action) -> Abstain | None:

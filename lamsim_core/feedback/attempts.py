@@ -4,14 +4,15 @@ from collections.abc import Iterator
 
 from lamsim_core.feedback.answer import judge_answer
 from lamsim_core.feedback.grounding import why_ungrounded
+from lamsim_core.feedback.reference import Deviation, deviations
 from lamsim_core.feedback.registry import Abstain, Attempt, Fail, Finding, final_check
 from lamsim_core.feedback.state import compare_changes
-from lamsim_core.records import RowChange
+from lamsim_core.records import Blame, RowChange
 
 _CUT_SHORT = Abstain("The attempt did not come to its end.")
 
 
-@final_check("ending.answered", version=1, gate=True)
+@final_check("ending.answered", version=2, gate=True)
 def ending_answered(attempt: Attempt) -> Iterator[Finding]:
     """The agent ended the attempt itself, with a message to the user."""
     reasons = {
@@ -23,12 +24,14 @@ def ending_answered(attempt: Attempt) -> Iterator[Finding]:
     if attempt.unfinished:
         yield Abstain(reasons[attempt.ended])
     elif attempt.ended != "answered":
-        yield Fail("ending", reasons[attempt.ended], expected="answered", got=attempt.ended)
+        yield Fail("ending", reasons[attempt.ended], "$.ended", "answered", attempt.ended, _undone(attempt))
     elif not (attempt.answer or "").strip():
-        yield Fail("ending", "The agent closed the attempt without a message.", expected="a message", got="")
+        yield Fail(
+            "ending", "The agent closed the attempt without a message.", "$.answer", "a message", "", _undone(attempt)
+        )
 
 
-@final_check("answer.value", version=1, gate=True)
+@final_check("answer.value", version=2, gate=True)
 def answer_value(attempt: Attempt) -> Iterator[Finding]:
     """The closing message states the expected answer and no other candidate."""
     expected = attempt.task.answer
@@ -43,12 +46,14 @@ def answer_value(attempt: Attempt) -> Iterator[Finding]:
             yield Fail(
                 "answer",
                 why,
-                expected=wanted.get(expected.kind, expected.value),
-                got=(attempt.answer or "")[:500],
+                "$.answer",
+                wanted.get(expected.kind, expected.value),
+                (attempt.answer or "")[:500],
+                _undone(attempt),
             )
 
 
-@final_check("answer.grounded", version=1, gate=True)
+@final_check("answer.grounded", version=2, gate=True)
 def answer_grounded(attempt: Attempt) -> Iterator[Finding]:
     """The answer was looked up: results that were seen hold it, or what it follows from."""
     expected = attempt.task.answer
@@ -59,10 +64,10 @@ def answer_grounded(attempt: Attempt) -> Iterator[Finding]:
     else:
         why = why_ungrounded(expected, attempt.steps)
         if why:
-            yield Fail("ungrounded", why, got=(attempt.answer or "")[:500])
+            yield Fail("ungrounded", why, "$.answer", None, (attempt.answer or "")[:500], _undone(attempt))
 
 
-@final_check("state.goal", version=1, gate=True)
+@final_check("state.goal", version=2, gate=True)
 def state_goal(attempt: Attempt) -> Iterator[Finding]:
     """Every change that was asked for has been made."""
     if not attempt.task.goal:
@@ -79,9 +84,10 @@ def state_goal(attempt: Attempt) -> Iterator[Finding]:
         yield Fail(
             "state",
             f"The change asked for was made with other values: {what}." if made else f"Still to do: {what}.",
-            path=f"$.{wanted.table}.{wanted.id}",
-            expected=wanted.after,
-            got=made.after if made else None,
+            f"$.{wanted.table}.{wanted.id}",
+            wanted.after,
+            made.after if made else None,
+            _undone(attempt),
         )
 
 
@@ -131,6 +137,32 @@ def path_cost(attempt: Attempt) -> Iterator[Finding]:
             expected=len(attempt.task.gold),
             got=calls,
         )
+
+
+@final_check("path.deviation", version=1, gate=False)
+def path_deviation(attempt: Attempt) -> Iterator[Finding]:
+    """A failed attempt made the calls of the reference solution (says where it left them)."""
+    if attempt.passed or attempt.unfinished:
+        yield Abstain("Only failed attempts are held beside the reference: any other way to the same end is as good.")
+        return
+    for found in deviations(attempt.task, attempt.steps):
+        yield _deviation(found)
+
+
+def _deviation(found: Deviation) -> Fail:
+    told = {
+        "argument_value": f"{found.tool} was called with another {found.argument} than the reference calls it with.",
+        "tool_choice": f"The reference calls {found.tool} here; {found.got} was called.",
+        "premature_end": f"{found.tool} was never called, though the reference calls it.",
+    }
+    return Fail(
+        found.error_class, told[found.error_class], found.path, found.expected, found.got, evidence=found.evidence
+    )
+
+
+def _undone(attempt: Attempt) -> Blame:
+    """Who is to blame for what was not achieved: not the agent, when a tool broke down under it."""
+    return "tool" if attempt.tool_broke else "agent"
 
 
 def _doing(change: RowChange) -> str:

@@ -1,15 +1,18 @@
-"""The judge of one task: runs every check and turns the gates into a reward.
+"""The judge of one task: runs every check and turns the gates into a reward (see ``reward``).
 
-Reward of an attempt = 1 when every gate the task names passed, 0 when one failed, None ("not scored") when none failed
-but one could not be judged, or when the attempt was cut short by somebody else than the agent. Nothing else enters it.
+It sees recorded calls, results and changes only: nothing an agent or a tool still holds. ``judge_again`` gives today's
+verdicts on an attempt that was stored, from its record alone.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from lamsim_core.environment.arguments import ArgumentValidator
 from lamsim_core.feedback.registry import Action, Attempt, action_checks, final_checks
-from lamsim_core.records import Ending, Observation, RowChange, Step, Task, ToolCall, Verdict
+from lamsim_core.feedback.reward import attempt_reward, score
+from lamsim_core.feedback.state import net_changes
+from lamsim_core.records import Ending, Observation, RowChange, Step, Task, ToolCall, Trajectory, Verdict
 
 
 class Judgement(NamedTuple):
@@ -21,7 +24,7 @@ class Judgement(NamedTuple):
 
 
 class Judge:
-    """Checks for one task. It sees recorded calls and changes only, never an object the agent held."""
+    """Checks for one task."""
 
     def __init__(self, task: Task) -> None:
         """Compile the schemas of the tools offered.
@@ -35,7 +38,8 @@ class Judge:
         self.task = task
         self._validators = {tool.name: ArgumentValidator(tool.parameters) for tool in task.tools}
         self._action_checks = tuple(action_checks().values())
-        self._final_checks = tuple(final_checks().values())
+        self._gates = tuple(check for check in final_checks().values() if check.gate)
+        self._diagnostics = tuple(check for check in final_checks().values() if not check.gate)
 
     def action(
         self,
@@ -54,18 +58,34 @@ class Judge:
     def end(
         self, steps: Sequence[Step], ended: Ending, answer: str | None, changes: tuple[RowChange, ...]
     ) -> Judgement:
-        """Verdicts on the whole attempt, and its reward."""
+        """Verdicts on the whole attempt, and its reward. The gates come first: diagnosis knows what they came to."""
         attempt = Attempt(self.task, steps, ended, answer, changes)
-        verdicts = tuple(verdict for check in self._final_checks for verdict in check.judge(attempt))
+        verdicts = [verdict for check in self._gates for verdict in check.judge(attempt)]
         passed = None if attempt.unfinished else score(self.task, verdicts)
-        return Judgement(verdicts, passed, None if passed is None else float(passed))
+        judged = replace(attempt, passed=passed)
+        verdicts += [verdict for check in self._diagnostics for verdict in check.judge(judged)]
+        return Judgement(tuple(verdicts), passed, attempt_reward(passed))
 
 
-def score(task: Task, verdicts: Sequence[Verdict]) -> bool | None:
-    """Whether every gate the task names passed; None when that cannot be said."""
-    outcomes = {name: [v.outcome for v in verdicts if v.check == name] for name in task.checks}
-    if any("fail" in found for found in outcomes.values()):
-        return False
-    if all(found and all(outcome == "pass" for outcome in found) for found in outcomes.values()):
-        return True
-    return None
+class Rejudged(NamedTuple):
+    """What today's checks say about a stored attempt."""
+
+    steps: tuple[tuple[Verdict, ...], ...]
+    """Verdicts on each action."""
+    end: Judgement
+
+
+def judge_again(trajectory: Trajectory) -> Rejudged:
+    """Judge a stored attempt by the checks in force now, from its record alone: no tool runs again.
+
+    Raises:
+        ValueError: its task names a gate that does not exist any more.
+    """
+    judge = Judge(trajectory.task)
+    text = ""
+    judged: list[tuple[Verdict, ...]] = []
+    for place, step in enumerate(trajectory.steps):
+        text = text if step.reply is None else step.reply
+        judged.append(judge.action(step.call, text, step.observation, step.changes, trajectory.steps[:place]))
+    changes = net_changes(change for step in trajectory.steps for change in step.changes)
+    return Rejudged(tuple(judged), judge.end(trajectory.steps, trajectory.ended, trajectory.answer, changes))

@@ -6,12 +6,14 @@ is recorded as ``error``. Only ``pass`` ever counts as a pass.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import JsonValue
 
+from lamsim_core.canonical import content_hash
 from lamsim_core.environment.arguments import ArgumentFault
-from lamsim_core.records import Ending, ErrorClass, Observation, RowChange, Step, Task, ToolCall, Verdict
+from lamsim_core.records import Blame, Ending, ErrorClass, Observation, RowChange, Step, Task, ToolCall, Verdict
 
 
 class Fail(NamedTuple):
@@ -23,6 +25,9 @@ class Fail(NamedTuple):
     path: str | None = None
     expected: JsonValue = None
     got: JsonValue = None
+    blame: Blame = "agent"
+    evidence: Mapping[str, JsonValue] = MappingProxyType({})
+    """What the finding rests on, by name."""
 
 
 class Abstain(NamedTuple):
@@ -62,6 +67,13 @@ class Attempt:
     answer: str | None
     changes: tuple[RowChange, ...]
     """Net changes of the world."""
+    passed: bool | None = None
+    """What the gates came to; known to the diagnostics only, which are made after the gates."""
+
+    @property
+    def tool_broke(self) -> bool:
+        """Whether a tool broke down on the way: then what is left undone may not be the agent's fault."""
+        return any(step.observation is not None and step.observation.fault == "tool_bug" for step in self.steps)
 
     @property
     def unfinished(self) -> bool:
@@ -110,6 +122,8 @@ class Check(Generic[Subject]):
             expected=finding.expected,
             got=finding.got,
             message=finding.message,
+            blame=finding.blame,
+            evidence=dict(finding.evidence),
         )
 
 
@@ -156,7 +170,7 @@ def _add(registry: dict[str, Check[Subject]], check: Check[Subject]) -> None:
 
 def action_checks() -> Mapping[str, Check[Action]]:
     """Every check of single actions, in the order they were registered."""
-    from lamsim_core.feedback import actions  # noqa: F401 - registers its checks
+    from lamsim_core.feedback import actions, diagnosis  # noqa: F401 - they register their checks
 
     return _ACTION
 
@@ -166,3 +180,16 @@ def final_checks() -> Mapping[str, Check[Attempt]]:
     from lamsim_core.feedback import attempts  # noqa: F401 - registers its checks
 
     return _FINAL
+
+
+def check_versions() -> dict[str, int]:
+    """The version of every check in force."""
+    return {
+        **{check.id: check.version for check in action_checks().values()},
+        **{check.id: check.version for check in final_checks().values()},
+    }
+
+
+def checks_hash() -> str:
+    """Names the checks in force, by id and version: 32 hexadecimal characters."""
+    return content_hash(check_versions())

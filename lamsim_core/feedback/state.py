@@ -24,6 +24,21 @@ class StateComparison(NamedTuple):
     """Done and not wanted."""
 
 
+def net_changes(changes: Iterable[RowChange]) -> tuple[RowChange, ...]:
+    """What changes made one after the other come to: rows that are as they were before are left out."""
+    first: dict[tuple[str, str], RowChange] = {}
+    last: dict[tuple[str, str], RowChange] = {}
+    for change in changes:
+        place = (change.table, change.id)
+        first.setdefault(place, change)
+        last[place] = change
+    return tuple(
+        change if change is last[place] else change.model_copy(update={"after": last[place].after})
+        for place, change in first.items()
+        if change.before != last[place].after
+    )
+
+
 def compare_changes(goal: Sequence[RowChange], made: Sequence[RowChange]) -> StateComparison:
     """Match every wanted change with one that was made."""
     goal_new, made_new = _new_ids(goal), _new_ids(made)

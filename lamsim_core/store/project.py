@@ -154,7 +154,7 @@ def _step_row(trajectory: str, step: Step) -> Row:
 
 def _error_classes(verdicts: tuple[Verdict, ...]) -> list[str]:
     """Classes of the gates that failed; diagnosis does not count."""
-    return sorted({v.error_class for v in verdicts if v.gate and v.outcome == "fail" and v.error_class})
+    return sorted({v.error_class for v in verdicts if v.counts and v.error_class})
 
 
 def _shown(text: str | None) -> str | None:

@@ -193,7 +193,12 @@ def fingerprint(data: Path) -> str:
     """Hash of everything that decides whether the shipped templates hold: 32 hexadecimal characters."""
     package = REPOSITORY / "lamsim_core"
     files = [path for part in _DEPENDS_ON for path in (package / part).rglob("*.py")]
-    files += [package / "records.py", package / "canonical.py", *data.glob("*.yaml"), *data.glob("*/*.yaml")]
+    files += [
+        *(package / "records").glob("*.py"),
+        package / "canonical.py",
+        *data.glob("*.yaml"),
+        *data.glob("*/*.yaml"),
+    ]
     digest = hashlib.blake2b(digest_size=16)
     for path in sorted(files):
         content = path.read_bytes()

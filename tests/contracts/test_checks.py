@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lamsim_core.feedback import Judge, action_checks, final_checks
-from lamsim_core.feedback.judge import score
 from lamsim_core.feedback.registry import Check
+from lamsim_core.feedback.reward import score
 from lamsim_core.records import Verdict
 from lamsim_core.tasks import get_template, instantiate, plan_tasks
 

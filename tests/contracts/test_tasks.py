@@ -44,7 +44,8 @@ def test_policies_through_the_whole_stream(template: Template) -> None:
     for seed in (0, 100_001):
         gold = attempt(template, seed, GoldPolicy())
         assert gold.passed is True and gold.reward == 1.0 and gold.ended == "answered"
-        refused = [step.index for step in gold.steps if step.failed]
+        assert not any(step.failed for step in gold.steps), "a refusal that is part of the task is not held against it"
+        refused = [s.index for s in gold.steps if s.observation is not None and s.observation.fault == "refused"]
         assert refused == [place for place, call in enumerate(gold.task.gold) if call.fails]
         turns = 1 + sum(not call.together for call in gold.task.gold)
         assert len({step.turn for step in gold.steps}) == turns

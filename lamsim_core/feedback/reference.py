@@ -1,0 +1,187 @@
+"""How calls that were made differ from those of the reference solution.
+
+The reference is one way to the end, never the only one: what is found here is diagnosis, and no gate rests on it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from pydantic import JsonValue
+
+from lamsim_core.feedback.answer import normalise
+from lamsim_core.feedback.grounding import holds
+from lamsim_core.records import GoldCall, Step, Task, ToolBinding
+
+NOWHERE = "nowhere"
+REQUEST = "the request"
+
+
+class Call(Protocol):
+    """A call: an agent's or the reference's."""
+
+    @property
+    def name(self) -> str:
+        """The tool's name as it was offered."""
+        ...
+
+    @property
+    def arguments(self) -> dict[str, JsonValue]:
+        """The arguments by the names offered."""
+        ...
+
+
+class Difference(NamedTuple):
+    """An argument that both calls give, with different values."""
+
+    argument: str
+    expected: JsonValue
+    got: JsonValue
+
+
+class Deviation(NamedTuple):
+    """A place where an attempt left the reference."""
+
+    error_class: Literal["argument_value", "tool_choice", "premature_end"]
+    path: str
+    """JSON path within the trajectory, or within the reference for a call that was never made."""
+    tool: str
+    """The reference's tool, as offered."""
+    argument: str
+    expected: JsonValue
+    got: JsonValue
+    evidence: dict[str, JsonValue]
+    """``tool`` and ``argument`` by their own names, ``called`` likewise; ``expected_from`` and ``got_from``: the field
+    of a result in which a value was seen, the request, or nowhere."""
+
+
+def same_value(one: JsonValue, other: JsonValue) -> bool:
+    """Whether two argument values mean the same: texts as ``normalise`` has them, numbers by value."""
+    return _form(one) == _form(other)
+
+
+def same_call(one: Call, other: Call) -> bool:
+    """Whether two calls name the same tool and mean the same arguments."""
+    return one.name == other.name and _form(one.arguments) == _form(other.arguments)
+
+
+def differences(call: Call, reference: Call) -> list[Difference]:
+    """Arguments given by both calls with different values, in the order of the call."""
+    return [
+        Difference(name, reference.arguments[name], value)
+        for name, value in call.arguments.items()
+        if name in reference.arguments and not same_value(value, reference.arguments[name])
+    ]
+
+
+def nearest(call: Call, references: Sequence[GoldCall]) -> list[Difference]:
+    """The differences from the reference call of the same tool that has the fewest; empty when none differs so."""
+    found = [differences(call, reference) for reference in references if reference.name == call.name]
+    return min((each for each in found if each), key=len, default=[])
+
+
+def calls_left(gold: Sequence[GoldCall], history: Sequence[Step]) -> list[GoldCall]:
+    """The reference calls that were not made yet, those refused on purpose left out."""
+    made = [step.call for step in history if step.call is not None and step.observation and step.observation.ok]
+    left = []
+    for reference in gold:
+        if reference.fails:
+            continue
+        match = next((call for call in made if same_call(call, reference)), None)
+        if match is None:
+            left.append(reference)
+        else:
+            made.remove(match)
+    return left
+
+
+def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:
+    """Where the calls of an attempt left the reference: each reference call not made, with what was done instead.
+
+    A call of the same tool with other values stands for it; else the first other call made in its place; else nothing
+    does, and it is missing.
+    """
+    taken = [step for step in steps if step.call is not None and step.call.error is None]
+    matches: dict[int, Step] = {}
+    for place, reference in enumerate(task.gold):
+        match = next((s for s in taken if s.call and s not in matches.values() and same_call(s.call, reference)), None)
+        if match is not None:
+            matches[place] = match
+    own = {schema.name: binding for schema, binding in task.bound_tools}
+    free = [step for step in taken if step not in matches.values()]
+    for place, reference in enumerate(task.gold):
+        if place in matches or reference.fails:
+            continue
+        alike = [(len(differences(s.call, reference)), s) for s in free if s.call and s.call.name == reference.name]
+        alike = [pair for pair in alike if pair[0]]
+        if alike:
+            step = min(alike, key=lambda pair: pair[0])[1]
+            free.remove(step)
+            yield from _other_values(task, steps, step, reference, own)
+            continue
+        before = max((matches[p].index for p in matches if p < place), default=-1)
+        after = min((matches[p].index for p in matches if p > place), default=len(steps))
+        instead = next((s for s in free if before < s.index < after and s.call and s.call.name != reference.name), None)
+        names: dict[str, JsonValue] = {"tool": _own(own, reference.name)}
+        if instead is None or instead.call is None:
+            yield Deviation("premature_end", f"$.task.gold[{place}]", reference.name, "", reference.name, None, names)
+            continue
+        free.remove(instead)
+        path = f"$.steps[{instead.index}].call.name"
+        names["called"] = _own(own, instead.call.name)
+        yield Deviation("tool_choice", path, reference.name, "", reference.name, instead.call.name, names)
+
+
+def _other_values(
+    task: Task, steps: Sequence[Step], step: Step, reference: GoldCall, own: Mapping[str, ToolBinding]
+) -> Iterator[Deviation]:
+    assert step.call is not None
+    binding = own.get(reference.name)
+    for argument, expected, got in differences(step.call, reference):
+        evidence: dict[str, JsonValue] = {
+            "tool": _own(own, reference.name),
+            "argument": binding.parameters.get(argument, argument) if binding else argument,
+            "expected_from": seen_in(expected, task, steps[: step.index]),
+            "got_from": seen_in(got, task, steps[: step.index]),
+        }
+        path = f"$.steps[{step.index}].call.arguments.{argument}"
+        yield Deviation("argument_value", path, reference.name, argument, expected, got, evidence)
+
+
+def seen_in(value: JsonValue, task: Task, steps: Sequence[Step]) -> str:
+    """Where a value could have been seen: ``tool.field`` of a result, by own names, the request, or nowhere."""
+    own = {schema.name: binding for schema, binding in task.bound_tools}
+    for step in reversed(steps):
+        if step.call is None or step.observation is None or not step.observation.ok:
+            continue
+        for field, leaf in _fields(step.observation.content, ""):
+            if holds([leaf], value):
+                return f"{_own(own, step.call.name)}.{field}" if field else _own(own, step.call.name)
+    return REQUEST if holds([task.instruction], value) else NOWHERE
+
+
+def _own(own: Mapping[str, ToolBinding], name: str) -> str:
+    """A tool's own name, where it was offered under another."""
+    return own[name].tool if name in own else name
+
+
+def _fields(value: JsonValue, field: str) -> Iterator[tuple[str, JsonValue]]:
+    """The texts and numbers of a JSON value, each with the name of the field it is in."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _fields(item, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _fields(item, field)
+    elif value is not None:
+        yield field, value
+
+
+def _form(value: JsonValue) -> JsonValue:
+    """A value in the form in which two are equal when they mean the same."""
+    if isinstance(value, str):
+        return normalise(value)
+    if isinstance(value, dict):
+        return {key: _form(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_form(item) for item in value]
+    return repr(value) if isinstance(value, bool) else value  # True is no 1

@@ -1,0 +1,172 @@
+"""An attempt: who acted, what was done, what came back, and how it was judged."""
+
+from pydantic import Field, JsonValue
+
+from lamsim_core.records.base import Blame, Ending, ErrorClass, FaultKind, Outcome, PolicyKind, Record
+from lamsim_core.records.task import RowChange, Task
+
+
+class ToolCall(Record):
+    """One call as the agent wrote it."""
+
+    id: str
+    """Names the call within its trajectory: ``call_<index>``."""
+    name: str
+    """The tool's name; empty when it could not be read."""
+    arguments: dict[str, JsonValue]
+    """The arguments; empty when they could not be read."""
+    raw: str
+    """The text the call was read from."""
+    error: str | None = None
+    """Why the text is not a call, or None."""
+
+
+class Observation(Record):
+    """What the environment answered to a call."""
+
+    ok: bool
+    """Whether the tool ran to its end."""
+    content: JsonValue
+    """The result, or ``{"error": message}``."""
+    fault: FaultKind | None = None
+    """Why it did not run, or None."""
+
+
+class Verdict(Record):
+    """What one check says about one action or one finished attempt."""
+
+    check: str
+    """The check's id, e.g. ``arguments.missing``."""
+    version: int
+    """The check's version: verdicts of different versions are never mixed up."""
+    outcome: Outcome
+    gate: bool
+    """Gates decide the reward; the rest is diagnosis."""
+    error_class: ErrorClass | None = None
+    """What kind of mistake, when the outcome is ``fail``."""
+    path: str | None = None
+    """JSON path of the fault within the call, e.g. ``$.arguments.amount``."""
+    expected: JsonValue = None
+    got: JsonValue = None
+    message: str = ""
+    """One sentence, written so that the model could act on it."""
+    blame: Blame | None = None
+    """Whose fault it is, when the outcome is ``fail``; None in records from before it was told: the agent's."""
+    evidence: dict[str, JsonValue] = Field(default_factory=dict)
+    """What the finding rests on, by name: ``schema`` (the line of the tool's schema that is broken), ``seen_in``, ..."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is held against the agent: a gate that failed by the agent's own fault."""
+        return self.gate and self.outcome == "fail" and self.blame in (None, "agent")
+
+
+class Usage(Record):
+    """What one reply of a model cost."""
+
+    prompt_tokens: int
+    """Tokens in the prompt, cached ones included."""
+    cached_tokens: int
+    """Prompt tokens whose keys and values were already there."""
+    completion_tokens: int
+    prefill_seconds: float
+    """Time until the first token."""
+    decode_seconds: float
+    """Time for the tokens after the first."""
+
+
+class Step(Record):
+    """One action and everything known about it. A reply with several calls gives several steps of the same turn."""
+
+    index: int
+    turn: int
+    reply: str | None
+    """The raw reply this action came from; on the first step of a turn only."""
+    call: ToolCall | None
+    """The call, or None when the agent spoke to the user (which ends the attempt)."""
+    observation: Observation | None
+    verdicts: tuple[Verdict, ...]
+    changes: tuple[RowChange, ...]
+    """Rows changed by this action."""
+    state_before: str
+    state_after: str
+    """Hashes of the world's domain state."""
+    usage: Usage | None = None
+    """What the reply cost; on the first step of a turn by a model only."""
+    seed: int
+    """Seed the reply was sampled with."""
+    seconds: float
+    """Time spent in the environment and the checks."""
+
+    @property
+    def failed(self) -> tuple[Verdict, ...]:
+        """Gates of this action that the agent failed, or that broke down."""
+        return tuple(v for v in self.verdicts if v.counts or (v.gate and v.outcome == "error"))
+
+
+class Sampling(Record):
+    """How replies are drawn."""
+
+    temperature: float = 0.0
+    """0 takes the likeliest token each time."""
+    top_p: float = 1.0
+    max_new_tokens: int = 160
+    max_steps: int = 8
+    """Turns allowed."""
+
+
+class PolicyInfo(Record):
+    """Who acted, exactly: every part that can change behaviour, by hash."""
+
+    kind: PolicyKind
+    name: str
+    """Name in the registry of models, or the policy's own name."""
+    model_hash: str | None = None
+    adapter: str | None = None
+    adapter_hash: str | None = None
+    template_hash: str | None = None
+    """Hash of the chat template."""
+    quantisation: str | None = None
+    device: str | None = None
+    sampling: Sampling | None = None
+
+
+class Parent(Record):
+    """Where a forked trajectory left another."""
+
+    trajectory: str
+    step: int
+
+
+class Trajectory(Record):
+    """One finished attempt: the task, who acted, every step, and the judgement."""
+
+    id: str
+    run: str
+    """The exploration, evaluation or live session it belongs to."""
+    created: str
+    """UTC, ISO 8601."""
+    task: Task
+    attempt: int
+    seed: int
+    policy: PolicyInfo
+    parent: Parent | None = None
+    steps: tuple[Step, ...]
+    ended: Ending
+    answer: str | None
+    """The closing message, or None when there was none."""
+    verdicts: tuple[Verdict, ...]
+    """Judgement of the whole attempt."""
+    passed: bool | None
+    """Whether every final gate of the task passed; None when not scored."""
+    reward: float | None
+    seconds: float
+    error: str | None = None
+    """Why the policy broke down, when ``ended`` is ``failed``."""
+    versions: dict[str, str]
+    """Versions of the product and of what it ran on."""
+
+    @property
+    def identity(self) -> tuple[str, str, str, int]:
+        """Run, policy, task and attempt: one planned attempt has at most one trajectory."""
+        return (self.run, f"{self.policy.name}+{self.policy.adapter or ''}", self.task.key, self.attempt)

@@ -1,0 +1,73 @@
+"""What every record is, and the closed sets of words records use."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from lamsim_core.canonical import content_hash
+
+Outcome = Literal["pass", "fail", "abstain", "error"]
+"""What a check says. Only ``pass`` counts as one."""
+
+FaultKind = Literal["malformed_call", "unknown_tool", "invalid_arguments", "refused", "tool_bug"]
+"""Why a call did not run: the agent's JSON, the name, the arguments, the tool's own rules, or a bug of the tool."""
+
+ErrorClass = Literal[
+    "structure",
+    "tool_name",
+    "argument_missing",
+    "argument_unknown",
+    "argument_type",
+    "argument_enum",
+    "argument_format",
+    "argument_value",
+    "tool_choice",
+    "execution",
+    "repetition",
+    "ungrounded",
+    "premature_end",
+    "answer",
+    "state",
+    "collateral",
+    "ending",
+]
+"""What kind of mistake a failed check found."""
+
+Blame = Literal["agent", "tool", "task"]
+"""Whose fault a failure is: only the agent's own count against it."""
+
+Ending = Literal["answered", "step_limit", "token_limit", "stopped", "failed"]
+"""How an attempt ended: the agent answered, a limit was met, the user stopped it, or the policy broke down."""
+
+PolicyKind = Literal["model", "gold", "random", "noop", "human", "replay", "scripted"]
+"""Who acts."""
+
+Split = Literal["train", "unseen_instances", "unseen_tools", "unseen_categories"]
+"""Which part of the tasks; the last three are held out from training (the paper's three settings)."""
+
+TaskKind = Literal[
+    "lookup",
+    "write",
+    "conditional",
+    "aggregate",
+    "multi_step",
+    "parallel",
+    "recovery",
+    "cross",
+    "no_tool",
+    "ask",
+]
+"""What a task demands; most have several."""
+
+Row = dict[str, JsonValue]
+"""One row of a world's table."""
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, no unknown fields, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def content_hash(self) -> str:
+        """Hash of the record's whole content."""
+        return content_hash(self.model_dump(mode="json"))
