@@ -62,6 +62,8 @@ class Rejudgement(Record):
     """Hash of the checks in force, by id and version."""
     steps: tuple[tuple[Verdict, ...], ...]
     """Verdicts on each action."""
+    tools: tuple[str | None, ...]
+    """The tool called in each action, by its own name."""
     verdicts: tuple[Verdict, ...]
     """Verdicts on the whole attempt."""
     passed: bool | None

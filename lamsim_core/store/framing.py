@@ -15,9 +15,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from lamsim_core.canonical import canonical_json
-from lamsim_core.records import Adapter, Dataset, Evaluation, Mark, Record, Trajectory
+from lamsim_core.records import Adapter, Dataset, Evaluation, Mark, Record, Rejudgement, Rescore, Review, Trajectory
 
-Kind = Literal["trajectory", "mark", "dataset", "adapter", "evaluation"]
+Kind = Literal["trajectory", "mark", "dataset", "adapter", "evaluation", "review", "rejudgement", "rescore"]
 """What a journal holds."""
 
 KINDS: dict[Kind, type[Record]] = {
@@ -26,6 +26,9 @@ KINDS: dict[Kind, type[Record]] = {
     "dataset": Dataset,
     "adapter": Adapter,
     "evaluation": Evaluation,
+    "review": Review,
+    "rejudgement": Rejudgement,
+    "rescore": Rescore,
 }
 """The record class of each kind."""
 

@@ -16,8 +16,9 @@ from typing import Any
 from lamsim_core.errors import StoreError
 from lamsim_core.records import Record
 from lamsim_core.store.database import Database, first_line, open_database, open_memory
+from lamsim_core.store.held import held
 from lamsim_core.store.merge import write_batch
-from lamsim_core.store.project import Batch, held
+from lamsim_core.store.project import Batch
 from lamsim_core.store.segments import read_segment, segment_sizes
 
 

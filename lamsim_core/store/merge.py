@@ -7,7 +7,7 @@ under conflicts; the same record again changes nothing.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from lamsim_core.store.project import TABLE_OF, Batch, Candidate, Row
+from lamsim_core.store.project import CHILDREN, TABLE_OF, Batch, Candidate, Row
 from lamsim_core.store.schema import TABLES
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ def write_batch(cursor: "DuckDBPyConnection", batch: Batch) -> None:
         kept, replaced, lost = choose(candidates, _rivals(cursor, table, keys))
         if replaced:
             cursor.execute(f"DELETE FROM {table} WHERE list_contains(?, id)", [replaced])
-            if kind == "trajectory":
-                cursor.execute("DELETE FROM steps WHERE list_contains(?, trajectory)", [replaced])
+            for child, owner in CHILDREN.get(kind, {}).items():
+                cursor.execute(f"DELETE FROM {child} WHERE list_contains(?, {owner})", [replaced])
         _insert(cursor, table, [candidate.row for candidate in kept])
-        _insert(cursor, "steps", [step for candidate in kept for step in candidate.steps])
+        for child in CHILDREN.get(kind, {}):
+            _insert(cursor, child, [row for candidate in kept for row in candidate.children[child]])
         conflicts += [{**row, "kind": kind} for row in lost]
     _insert(cursor, "conflicts", conflicts)
     _insert(cursor, "damage", batch.damage)

@@ -1,11 +1,25 @@
 """From journal entries to rows of the index: pure functions, no database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lamsim_core.canonical import content_hash
-from lamsim_core.records import Adapter, Dataset, Evaluation, Mark, Record, Step, Trajectory, Verdict
+from lamsim_core.records import (
+    Adapter,
+    Dataset,
+    Evaluation,
+    Mark,
+    Record,
+    Rejudgement,
+    Rescore,
+    Review,
+    Step,
+    Trajectory,
+)
 from lamsim_core.store.framing import Kind, decode, payload_hash
+from lamsim_core.store.held import held_row
+from lamsim_core.store.judged import error_classes, judged_rows, n_failed, own_tools
 from lamsim_core.store.segments import Damage, Entry, Tail
 
 Row = dict[str, Any]
@@ -16,13 +30,20 @@ TABLE_OF: dict[Kind, str] = {
     "dataset": "datasets",
     "adapter": "adapters",
     "evaluation": "evaluations",
+    "review": "reviews",
+    "rejudgement": "rejudgements",
+    "rescore": "rescores",
 }
 """Where the records of each kind are kept."""
 
+CHILDREN: dict[Kind, dict[str, str]] = {
+    "trajectory": {"steps": "trajectory", "verdicts": "source", "passes": "source"},
+    "rejudgement": {"verdicts": "source", "passes": "source"},
+}
+"""Tables of rows that come along with a record, and the column that holds its id."""
+
 SHOWN = 2000
 """Characters of an instruction or answer that the index keeps for lists and search; the journal keeps them whole."""
-
-_LARGEST = 2**63 - 1
 
 _BATCH_RECORDS = 1000
 _BATCH_BYTES = 32 * 2**20
@@ -33,7 +54,8 @@ class Candidate:
     """A record that may become a row, with the rows that come with it."""
 
     row: Row
-    steps: list[Row] = field(default_factory=list)
+    children: dict[str, list[Row]] = field(default_factory=dict)
+    """By table."""
 
 
 @dataclass
@@ -82,11 +104,24 @@ def candidate_of(kind: Kind, record: Record, payload: bytes) -> Candidate:
         ValueError: the index has no table for such a record.
     """
     if isinstance(record, Trajectory):
-        steps = [_step_row(record.id, step) for step in record.steps]
-        return Candidate(_held(_trajectory_row(record)), [_held(step) for step in steps])
+        tools = own_tools(record)
+        steps = [held_row(_step_row(record.id, step, tools)) for step in record.steps]
+        judged = judged_rows(record.id, record.id, [step.verdicts for step in record.steps], record.verdicts, tools)
+        return Candidate(held_row(_trajectory_row(record)), {"steps": steps, **judged})
+    if isinstance(record, Rejudgement):
+        judged = judged_rows(record.id, record.trajectory, record.steps, record.verdicts, record.tools)
+        return Candidate(held_row(_rejudgement_row(record)), judged)
+    if isinstance(record, Review):
+        row = {
+            **record.model_dump(include={"id", "trajectory", "step", "reviewer", "created"}),
+            "check_id": record.check,
+        }
+        return Candidate(held_row({**row, "identity": record.id, "payload": payload.decode()}))
     if isinstance(record, Mark):
-        return Candidate(_held({"identity": record.id, **record.model_dump()}))
-    row: Row = {"payload": payload.decode()}
+        return Candidate(held_row({"identity": record.id, **record.model_dump()}))
+    row = {"payload": payload.decode()}
+    if isinstance(record, Rescore):
+        return Candidate(held_row({"id": record.id, "identity": record.id, "created": record.created, **row}))
     if isinstance(record, Dataset):
         row.update(hash=record.hash, n_rows=record.rows)
     elif isinstance(record, Adapter):
@@ -96,15 +131,15 @@ def candidate_of(kind: Kind, record: Record, payload: bytes) -> Candidate:
     else:
         raise ValueError(f"a {kind} has no table")
     named = {"id": record.id, "identity": record.id, "name": record.name, "created": record.created}
-    return Candidate(_held({**named, **row}))
+    return Candidate(held_row({**named, **row}))
 
 
 def _trajectory_row(record: Trajectory) -> Row:
     task, policy, steps = record.task, record.policy, record.steps
     usages = [step.usage for step in steps if step.usage is not None]
     verdicts = [verdict for step in steps for verdict in step.verdicts]
+    tools = own_tools(record)
     calls = [step.call for step in steps if step.call is not None]
-    own = {schema.name: binding.tool for schema, binding in task.bound_tools}
     return {
         "id": record.id,
         "identity": content_hash(record.identity),
@@ -126,9 +161,9 @@ def _trajectory_row(record: Trajectory) -> Row:
         "reward": record.reward,
         "n_steps": len(steps),
         "n_calls": len(calls),
-        "n_failed": sum(1 for step in steps if step.failed),
-        "error_classes": _error_classes((*verdicts, *record.verdicts)),
-        "tools": list(dict.fromkeys(own.get(call.name, call.name) for call in calls if call.name)),
+        "n_failed": n_failed(step.verdicts for step in steps),
+        "error_classes": error_classes((*verdicts, *record.verdicts)),
+        "tools": list(dict.fromkeys(tool for tool in tools if tool)),
         "offered": [f"{binding.category}.{binding.tool}" for _, binding in task.bound_tools],
         "completion_tokens": sum(usage.completion_tokens for usage in usages) if usages else None,
         "seconds": record.seconds,
@@ -137,40 +172,30 @@ def _trajectory_row(record: Trajectory) -> Row:
     }
 
 
-def _step_row(trajectory: str, step: Step) -> Row:
+def _rejudgement_row(record: Rejudgement) -> Row:
+    verdicts = [verdict for step in record.steps for verdict in step]
+    return {
+        **record.model_dump(include={"id", "trajectory", "created", "cause", "rescore", "passed", "reward"}),
+        "identity": record.id,
+        "n_failed": n_failed(record.steps),
+        "error_classes": error_classes((*verdicts, *record.verdicts)),
+    }
+
+
+def _step_row(trajectory: str, step: Step, tools: Sequence[str | None]) -> Row:
     seen = step.observation
     return {
         "trajectory": trajectory,
         "step": step.index,
         "turn": step.turn,
-        "tool": step.call.name if step.call else None,
+        "tool": tools[step.index],
         "ok": seen.ok if seen else None,
         "fault": seen.fault if seen else None,
-        "error_classes": _error_classes(step.verdicts),
+        "error_classes": error_classes(step.verdicts),
         "n_changes": len(step.changes),
         "seconds": step.seconds,
     }
 
 
-def _error_classes(verdicts: tuple[Verdict, ...]) -> list[str]:
-    """Classes of the gates that failed; diagnosis does not count."""
-    return sorted({v.error_class for v in verdicts if v.counts and v.error_class})
-
-
 def _shown(text: str | None) -> str | None:
     return text if text is None or len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-
-
-def _held(row: Row) -> Row:
-    return {name: held(value) for name, value in row.items()}
-
-
-def held(value: Any) -> Any:
-    """A value as DuckDB can hold it: lone surrogates written out, numbers beyond 64 bits cut to the largest."""
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return max(-_LARGEST, min(_LARGEST, value))
-    if isinstance(value, list | tuple):
-        return [held(part) for part in value]
-    return value

@@ -7,13 +7,13 @@ first to see what was stored since. Newest first means by time of creation, then
 from collections.abc import Iterator
 from typing import Any, Literal, TypeVar, get_args
 
-from lamsim_core.errors import DamagedRecordError, InvalidInputError, NotFoundError
+from lamsim_core.errors import InvalidInputError, NotFoundError
 from lamsim_core.records import Adapter, Dataset, Evaluation, Mark, Trajectory
 from lamsim_core.store.filters import COLUMN_OF, LISTS, Decision, TrajectoryFilter, conditions
-from lamsim_core.store.framing import decode, payload_hash
+from lamsim_core.store.framing import decode
 from lamsim_core.store.index import Index
+from lamsim_core.store.rejudged import latest_rejudgement, read_indexed, with_verdicts
 from lamsim_core.store.rows import ConflictRow, DamageRow, Overview, RunRow, TrajectoryRow
-from lamsim_core.store.segments import Position, read_entry
 
 __all__ = [
     "ConflictRow",
@@ -94,27 +94,32 @@ def trajectory_row(index: Index, trajectory_id: str) -> TrajectoryRow:
 
 
 def get_trajectory(index: Index, trajectory_id: str) -> Trajectory:
-    """One trajectory, whole, read from the journal and checked against its hash.
+    """One trajectory, whole, with the verdicts that count now, read from the journal and checked against its hash.
 
     Raises:
         NotFoundError: there is none with this id.
         DamagedRecordError: the journal does not hold any more what was written.
     """
+    return with_verdicts(stored_trajectory(index, trajectory_id), latest_rejudgement(index, trajectory_id))
+
+
+def stored_trajectory(index: Index, trajectory_id: str) -> Trajectory:
+    """One trajectory as it was stored, with the verdicts of that time. Raises as ``get_trajectory``."""
     rows = index.query(f"SELECT {_PLACE} FROM trajectories WHERE id = $id", {"id": trajectory_id})
     if not rows:
         raise NotFoundError("trajectory", trajectory_id)
-    return _read_trajectory(index, rows[0])
+    return read_indexed(index, rows[0], Trajectory)
 
 
 def trajectories_in_run(index: Index, run: str) -> Iterator[Trajectory]:
-    """Every trajectory of a run, whole, the oldest first; one per planned attempt.
+    """Every trajectory of a run, whole, with the verdicts that count now, the oldest first; one per planned attempt.
 
     Raises:
         DamagedRecordError: the journal does not hold any more what was written.
     """
-    rows = index.query(f"SELECT {_PLACE} FROM trajectories WHERE run = $run ORDER BY created, id", {"run": run})
+    rows = index.query(f"SELECT id, {_PLACE} FROM trajectories WHERE run = $run ORDER BY created, id", {"run": run})
     for row in rows:
-        yield _read_trajectory(index, row)
+        yield with_verdicts(read_indexed(index, row, Trajectory), latest_rejudgement(index, row["id"]))
 
 
 def neighbours(
@@ -149,7 +154,7 @@ def facets(index: Index) -> dict[str, list[str]]:
         source = "current" if name == "decisions" else "trajectories"
         parts.append(f"SELECT DISTINCT '{name}' AS facet, {column} AS v FROM {source}")
     for name in LISTS:
-        source = "current" if name == "tags" else "trajectories"
+        source = "trajectories" if name == "tools" else "current"
         parts.append(f"SELECT DISTINCT '{name}' AS facet, unnest({name}) AS v FROM {source}")
     rows = index.query(f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY ALL")
     values: dict[str, list[str]] = {name: [] for name in (*COLUMN_OF, *LISTS)}
@@ -179,7 +184,7 @@ def runs(index: Index) -> list[RunRow]:
         "SELECT run, min(created) AS first, max(created) AS last, count(*) AS count, count(*) FILTER (passed) AS passed, "
         "count(*) FILTER (NOT passed) AS failed, count(*) FILTER (passed IS NULL) AS unscored, "
         "list_sort(list(DISTINCT policy)) AS policies, list_sort(list(DISTINCT category)) AS categories, "
-        "list_sort(list(DISTINCT split)) AS splits FROM trajectories GROUP BY run ORDER BY last DESC, run DESC"
+        "list_sort(list(DISTINCT split)) AS splits FROM current GROUP BY run ORDER BY last DESC, run DESC"
     )
     return [RunRow.model_validate(row) for row in rows]
 
@@ -260,16 +265,3 @@ def _named(
     rows = index.query(f"SELECT payload FROM {table} ORDER BY created DESC, id DESC")
     records = (decode(kind, row["payload"].encode()) for row in rows)
     return [record for record in records if isinstance(record, cls)]
-
-
-def _read_trajectory(index: Index, row: dict[str, Any]) -> Trajectory:
-    position = Position(row["segment"], row["byte_offset"], row["byte_length"])
-    entry = read_entry(index.journal, position)
-    if entry.kind != "trajectory" or payload_hash(entry.payload) != row["content_hash"]:
-        raise DamagedRecordError(position.segment, position.offset, "another record lies there than was indexed")
-    try:
-        record = decode(entry.kind, entry.payload)
-    except ValueError as error:
-        raise DamagedRecordError(position.segment, position.offset, str(error)) from error
-    assert isinstance(record, Trajectory)
-    return record

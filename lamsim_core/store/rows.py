@@ -1,5 +1,7 @@
 """What the index answers with: rows of lists and numbers, as frozen records."""
 
+from typing import Literal
+
 from lamsim_core.records import Ending, PolicyKind, Record, Split
 from lamsim_core.store.filters import Decision
 
@@ -47,6 +49,8 @@ class TrajectoryRow(Record):
     """The newest human decision; ``undecided`` when there is none."""
     tags: tuple[str, ...]
     note: str
+    rejudged: Literal["rescore", "review"] | None
+    """What changed its verdicts last: newer checks, a person's corrections, or nothing yet."""
 
 
 class RunRow(Record):

@@ -2,7 +2,7 @@
 
 import hashlib
 
-ROWS = 1
+ROWS = 2
 """Raise when rows are made differently from the same journal while the tables stay the same."""
 
 _PLACE = {"content_hash": "VARCHAR", "segment": "VARCHAR", "byte_offset": "BIGINT", "byte_length": "BIGINT"}
@@ -51,6 +51,53 @@ TABLES: dict[str, dict[str, str]] = {
         "n_changes": "BIGINT",
         "seconds": "DOUBLE",
     },
+    "verdicts": {
+        "source": "VARCHAR",
+        "trajectory": "VARCHAR",
+        "step": "BIGINT",
+        "check_id": "VARCHAR",
+        "outcome": "VARCHAR",
+        "counts": "BOOLEAN",
+        "error_class": "VARCHAR",
+        "blame": "VARCHAR",
+        "path": "VARCHAR",
+        "tool": "VARCHAR",
+        "expected": "VARCHAR",
+        "got": "VARCHAR",
+        "evidence": "VARCHAR",
+    },
+    "passes": {"source": "VARCHAR", "trajectory": "VARCHAR", "step": "BIGINT", "checks": "VARCHAR[]"},
+    "rejudgements": {
+        "id": "VARCHAR PRIMARY KEY",
+        "identity": "VARCHAR",
+        "trajectory": "VARCHAR",
+        "created": "VARCHAR",
+        "cause": "VARCHAR",
+        "rescore": "VARCHAR",
+        "passed": "BOOLEAN",
+        "reward": "DOUBLE",
+        "n_failed": "BIGINT",
+        "error_classes": "VARCHAR[]",
+        **_PLACE,
+    },
+    "reviews": {
+        "id": "VARCHAR PRIMARY KEY",
+        "identity": "VARCHAR",
+        "trajectory": "VARCHAR",
+        "step": "BIGINT",
+        "check_id": "VARCHAR",
+        "reviewer": "VARCHAR",
+        "created": "VARCHAR",
+        "payload": "VARCHAR",
+        **_PLACE,
+    },
+    "rescores": {
+        "id": "VARCHAR PRIMARY KEY",
+        "identity": "VARCHAR",
+        "created": "VARCHAR",
+        "payload": "VARCHAR",
+        **_PLACE,
+    },
     "marks": {
         "id": "VARCHAR PRIMARY KEY",
         "identity": "VARCHAR",
@@ -79,13 +126,29 @@ TABLES: dict[str, dict[str, str]] = {
 
 Every table of records has an ``identity``: two records of equal identity are the same thing, of which one row is kept.
 ``conflicts`` holds those not kept because their content differs; ``offsets`` how far each segment was read.
+``verdicts`` holds what did not pass and ``passes`` the checks that did, both by the attempt or rejudgement they belong to
+(``source``); a missing ``step`` means the whole attempt.
 """
 
-_VIEWS = """
+_LATEST = """
+CREATE VIEW latest AS
+SELECT * FROM rejudgements
+QUALIFY row_number() OVER (PARTITION BY trajectory ORDER BY created DESC, id DESC) = 1
+"""
+"""The rejudgement that counts, for each attempt that has one."""
+
+_CURRENT = """
 CREATE VIEW current AS
-SELECT t.*, coalesce(m.decision, 'undecided') AS decision, coalesce(m.tags, []::VARCHAR[]) AS tags,
-       coalesce(m.note, '') AS note
+SELECT t.* REPLACE (
+           CASE WHEN j.id IS NULL THEN t.passed ELSE j.passed END AS passed,
+           CASE WHEN j.id IS NULL THEN t.reward ELSE j.reward END AS reward,
+           coalesce(j.n_failed, t.n_failed) AS n_failed,
+           coalesce(j.error_classes, t.error_classes) AS error_classes
+       ),
+       coalesce(m.decision, 'undecided') AS decision, coalesce(m.tags, []::VARCHAR[]) AS tags,
+       coalesce(m.note, '') AS note, j.cause AS rejudged, coalesce(j.id, t.id) AS source
 FROM trajectories t
+LEFT JOIN latest j ON j.trajectory = t.id
 LEFT JOIN (
     SELECT * FROM marks
     QUALIFY row_number() OVER (PARTITION BY trajectory ORDER BY created DESC, id DESC) = 1
@@ -97,7 +160,7 @@ def _create(table: str, columns: dict[str, str]) -> str:
     return f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
 
 
-STATEMENTS = (*(_create(table, columns) for table, columns in TABLES.items()), _VIEWS)
+STATEMENTS = (*(_create(table, columns) for table, columns in TABLES.items()), _LATEST, _CURRENT)
 """What makes an empty database an index."""
 
 VERSION = hashlib.blake2b(f"{ROWS};{';'.join(STATEMENTS)}".encode(), digest_size=8).hexdigest()

@@ -15,6 +15,9 @@ from lamsim_core.records import (
     Observation,
     PolicyInfo,
     Recipe,
+    Rejudgement,
+    Rescore,
+    Review,
     RowChange,
     Sampling,
     Selection,
@@ -26,6 +29,7 @@ from lamsim_core.records import (
     Trajectory,
     Usage,
     Verdict,
+    VerdictChange,
 )
 
 CATEGORIES = ("calendar", "banking", "email", "travel")
@@ -213,3 +217,60 @@ def make_evaluation(i: int = 0, **overrides: Any) -> Evaluation:
         "seconds": 12.0,
     }
     return Evaluation(**{**fields, **overrides})
+
+
+def make_review(i: int = 0, **overrides: Any) -> Review:
+    """Review number i: of the first action of trajectory number i, in agreement with a pass."""
+    fields: dict[str, Any] = {
+        "id": f"rev_{i:026d}",
+        "trajectory": f"trj_{i:026d}",
+        "step": 0,
+        "check": "tool.name",
+        "version": 1,
+        "said": "pass",
+        "answer": "holds",
+        "blind": True,
+        "seconds": 2.5,
+        "reviewer": "me",
+        "created": moment(i),
+    }
+    return Review(**{**fields, **overrides})
+
+
+def make_rejudgement(i: int = 0, **overrides: Any) -> Rejudgement:
+    """Rejudgement number i: trajectory number i now fails for its answer."""
+    verdict = Verdict(check="final.answer", version=2, outcome="fail", gate=True, error_class="answer", blame="agent")
+    fields: dict[str, Any] = {
+        "id": f"rej_{i:026d}",
+        "trajectory": f"trj_{i:026d}",
+        "created": moment(i),
+        "cause": "rescore",
+        "author": "me",
+        "rescore": "rsc_1",
+        "checks": "0" * 32,
+        "steps": ((), (), ()),
+        "tools": ("find_events", "delete_event", None),
+        "verdicts": (verdict,),
+        "passed": False,
+        "reward": 0.0,
+    }
+    return Rejudgement(**{**fields, **overrides})
+
+
+def make_rescore(i: int = 0, **overrides: Any) -> Rescore:
+    fields: dict[str, Any] = {
+        "id": f"rsc_{i:026d}",
+        "created": moment(i),
+        "finished": moment(i + 1),
+        "author": "me",
+        "checks": "0" * 32,
+        "versions": {"final.answer": 2},
+        "runs": (),
+        "judged": 10,
+        "unjudged": 0,
+        "changed": 1,
+        "outcomes": {"passed > failed": 1},
+        "changes": (VerdictChange(check="final.answer", before="pass", after="fail", count=1, examples=("trj_1",)),),
+        "seconds": 0.5,
+    }
+    return Rescore(**{**fields, **overrides})

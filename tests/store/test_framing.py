@@ -10,12 +10,24 @@ from tests.store.factories import (
     make_dataset,
     make_evaluation,
     make_mark,
+    make_rejudgement,
+    make_rescore,
+    make_review,
     make_step,
     make_task,
     make_trajectory,
 )
 
-RECORDS = [make_trajectory(1), make_mark(1), make_dataset(1), make_adapter(1), make_evaluation(1)]
+RECORDS = [
+    make_trajectory(1),
+    make_mark(1),
+    make_dataset(1),
+    make_adapter(1),
+    make_evaluation(1),
+    make_review(1),
+    make_rejudgement(1),
+    make_rescore(1),
+]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)

@@ -154,6 +154,7 @@ def test_a_row_says_what_the_trajectory_says(index: Index) -> None:
         "answer": "There are 5 of them.",
         "parent": None,
         "decision": "reject",
+        "rejudged": None,
         "tags": (),
         "note": "on second thought",
     }
