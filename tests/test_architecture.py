@@ -18,6 +18,7 @@ LAYERS: list[set[str]] = [
     {"curate"},
     {"train"},
     {"evaluate"},
+    {"review"},
     {"ui", "shell"},
     {"__main__"},
 ]

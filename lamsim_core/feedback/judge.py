@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lamsim_core.environment.arguments import ArgumentValidator
 from lamsim_core.feedback.registry import Action, Attempt, action_checks, final_checks
-from lamsim_core.feedback.reward import attempt_reward, score
+from lamsim_core.feedback.reward import attempt_outcome, attempt_reward
 from lamsim_core.feedback.state import net_changes
 from lamsim_core.records import Ending, Observation, RowChange, Step, Task, ToolCall, Trajectory, Verdict
 
@@ -61,7 +61,7 @@ class Judge:
         """Verdicts on the whole attempt, and its reward. The gates come first: diagnosis knows what they came to."""
         attempt = Attempt(self.task, steps, ended, answer, changes)
         verdicts = [verdict for check in self._gates for verdict in check.judge(attempt)]
-        passed = None if attempt.unfinished else score(self.task, verdicts)
+        passed = attempt_outcome(self.task, ended, verdicts)
         judged = replace(attempt, passed=passed)
         verdicts += [verdict for check in self._diagnostics for verdict in check.judge(judged)]
         return Judgement(tuple(verdicts), passed, attempt_reward(passed))

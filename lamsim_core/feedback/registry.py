@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from lamsim_core.canonical import content_hash
 from lamsim_core.environment.arguments import ArgumentFault
+from lamsim_core.feedback.reward import CUT_SHORT
 from lamsim_core.records import Blame, Ending, ErrorClass, Observation, RowChange, Step, Task, ToolCall, Verdict
 
 
@@ -78,7 +79,7 @@ class Attempt:
     @property
     def unfinished(self) -> bool:
         """Whether it was cut short by somebody else than the agent: then nothing it left undone can be held against it."""
-        return self.ended in ("stopped", "failed")
+        return self.ended in CUT_SHORT
 
 
 Subject = TypeVar("Subject", Action, Attempt)

@@ -13,7 +13,10 @@ Preference pairs are made between actions of unequal r, or between attempts of u
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from lamsim_core.records import Step, Task, Verdict
+from lamsim_core.records import Ending, Step, Task, Verdict
+
+CUT_SHORT: tuple[Ending, ...] = ("stopped", "failed")
+"""Endings that are not the agent's doing."""
 
 GateState = Literal["passed", "failed", "excused", "unknown"]
 """What came of one gate; excused: failed, but not by the agent's fault."""
@@ -37,6 +40,11 @@ def score(task: Task, verdicts: Sequence[Verdict]) -> bool | None:
     if "failed" in states:
         return False
     return True if states and all(state == "passed" for state in states) else None
+
+
+def attempt_outcome(task: Task, ended: Ending, verdicts: Sequence[Verdict]) -> bool | None:
+    """Whether an attempt passed; None also when it was cut short by somebody else than the agent."""
+    return None if ended in CUT_SHORT else score(task, verdicts)
 
 
 def attempt_reward(passed: bool | None) -> float | None:

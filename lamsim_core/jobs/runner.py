@@ -27,6 +27,7 @@ HANDLERS: Mapping[str, str] = {
     "explore": "lamsim_core.explore.job",
     "train": "lamsim_core.train.job",
     "evaluate": "lamsim_core.evaluate.job",
+    "rescore": "lamsim_core.review.job",
 }
 """The module that does each kind of job. It has ``run(context: JobContext) -> dict``, which returns the result."""
 

@@ -103,4 +103,3 @@ class Rescore(Record):
     outcomes: dict[str, int]
     """Attempts by outcome before and after, as ``passed > failed``; only where it differs."""
     changes: tuple[VerdictChange, ...]
-    seconds: float

@@ -113,7 +113,7 @@ def candidate_of(kind: Kind, record: Record, payload: bytes) -> Candidate:
         return Candidate(held_row(_rejudgement_row(record)), judged)
     if isinstance(record, Review):
         row = {
-            **record.model_dump(include={"id", "trajectory", "step", "reviewer", "created"}),
+            **record.model_dump(include={"id", "trajectory", "step", "answer", "reviewer", "created"}),
             "check_id": record.check,
         }
         return Candidate(held_row({**row, "identity": record.id, "payload": payload.decode()}))

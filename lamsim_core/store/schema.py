@@ -86,6 +86,7 @@ TABLES: dict[str, dict[str, str]] = {
         "trajectory": "VARCHAR",
         "step": "BIGINT",
         "check_id": "VARCHAR",
+        "answer": "VARCHAR",
         "reviewer": "VARCHAR",
         "created": "VARCHAR",
         "payload": "VARCHAR",

@@ -147,6 +147,15 @@ def read_record(folder: Path, position: Position) -> Record:
         raise DamagedRecordError(position.segment, position.offset, str(error)) from error
 
 
+def read_records(folder: Path, *kinds: Kind) -> Iterator[tuple[Position, Record]]:
+    """Read every good record of some kinds, in the order of the segments. Damaged lines are passed over."""
+    for name in segment_sizes(folder):
+        for item in read_segment(folder / name):
+            if isinstance(item, Entry) and item.kind in kinds:
+                with contextlib.suppress(ValueError):
+                    yield Position(name, item.offset, item.length), decode(item.kind, item.payload)
+
+
 def read_run(folder: Path, run: str) -> list[Trajectory]:
     """Read every trajectory of a run straight from the journal, without the index: one per planned attempt.
 

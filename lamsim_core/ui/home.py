@@ -22,11 +22,17 @@ from lamsim_core.ui.wording import SPLIT_NAMES, amount, duration, moment, percen
 REFRESH_SECONDS = 2.0
 LATEST = 8
 """Newest attempts listed."""
-JOB_PAGES = {"explore": "pages/2_Explore.py", "train": "pages/6_Train.py", "evaluate": "pages/7_Evaluate.py"}
+JOB_PAGES = {
+    "explore": "pages/2_Explore.py",
+    "train": "pages/6_Train.py",
+    "evaluate": "pages/7_Evaluate.py",
+    "rescore": "pages/4_Review.py",
+}
 JOB_ICONS = {
     "explore": ":material/travel_explore:",
     "train": ":material/model_training:",
     "evaluate": ":material/monitoring:",
+    "rescore": ":material/gavel:",
 }
 
 

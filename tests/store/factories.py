@@ -271,6 +271,5 @@ def make_rescore(i: int = 0, **overrides: Any) -> Rescore:
         "changed": 1,
         "outcomes": {"passed > failed": 1},
         "changes": (VerdictChange(check="final.answer", before="pass", after="fail", count=1, examples=("trj_1",)),),
-        "seconds": 0.5,
     }
     return Rescore(**{**fields, **overrides})
