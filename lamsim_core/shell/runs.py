@@ -71,7 +71,7 @@ def train(
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="Id of a dataset, or its name for the newest of it.")
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="The model to train.")] = None,
+    model: Annotated[str, typer.Option("--model", help="The model to train.")] = "smollm2-135m",
     name: Annotated[str | None, typer.Option("--name", help="What the trained adapter is called.")] = None,
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="JOB", help="Go on with a training job that was stopped.")
@@ -100,8 +100,8 @@ def train(
     if resume is not None:
         job, result = resume, _resume(settings, resume)
     else:
-        if dataset is None or model is None or name is None:
-            raise typer.BadParameter("give --dataset, --model and --name, or --resume with a job.")
+        if dataset is None or name is None:
+            raise typer.BadParameter("give --dataset and --name, or --resume with a job.")
         from lamsim_core.curate.datasets import find_dataset
 
         given = {

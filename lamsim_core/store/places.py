@@ -42,12 +42,12 @@ class Place(Record):
 _PLACES = """
 places AS (
     SELECT c.id AS trajectory, v.step, v.check_id, 'fail' AS outcome, min(v.error_class) AS error_class, c.policy, c.category
-    FROM current c JOIN verdicts v ON v.source = c.source
+    FROM current c JOIN verdicts v ON v.source = c.checks_source
     WHERE v.outcome = 'fail' AND (v.counts OR NOT $gates_only)
     GROUP BY c.id, v.step, v.check_id, c.policy, c.category
     UNION ALL
     SELECT c.id, p.step, p.check_id, 'pass', NULL, c.policy, c.category
-    FROM current c JOIN (SELECT source, step, unnest(checks) AS check_id FROM passes) p ON p.source = c.source
+    FROM current c JOIN (SELECT source, step, unnest(checks) AS check_id FROM passes) p ON p.source = c.checks_source
 ),
 fitting AS (
     SELECT * FROM places

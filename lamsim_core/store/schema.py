@@ -138,6 +138,13 @@ QUALIFY row_number() OVER (PARTITION BY trajectory ORDER BY created DESC, id DES
 """
 """The rejudgement that counts, for each attempt that has one."""
 
+_BY_CHECKS = """
+CREATE VIEW by_checks AS
+SELECT * FROM rejudgements WHERE cause = 'rescore'
+QUALIFY row_number() OVER (PARTITION BY trajectory ORDER BY created DESC, id DESC) = 1
+"""
+"""The newest rejudgement made by checks alone, people's corrections left out."""
+
 _CURRENT = """
 CREATE VIEW current AS
 SELECT t.* REPLACE (
@@ -147,9 +154,11 @@ SELECT t.* REPLACE (
            coalesce(j.error_classes, t.error_classes) AS error_classes
        ),
        coalesce(m.decision, 'undecided') AS decision, coalesce(m.tags, []::VARCHAR[]) AS tags,
-       coalesce(m.note, '') AS note, j.cause AS rejudged, coalesce(j.id, t.id) AS source
+       coalesce(m.note, '') AS note, j.cause AS rejudged, coalesce(j.id, t.id) AS source,
+       coalesce(c.id, t.id) AS checks_source
 FROM trajectories t
 LEFT JOIN latest j ON j.trajectory = t.id
+LEFT JOIN by_checks c ON c.trajectory = t.id
 LEFT JOIN (
     SELECT * FROM marks
     QUALIFY row_number() OVER (PARTITION BY trajectory ORDER BY created DESC, id DESC) = 1
@@ -161,7 +170,7 @@ def _create(table: str, columns: dict[str, str]) -> str:
     return f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
 
 
-STATEMENTS = (*(_create(table, columns) for table, columns in TABLES.items()), _LATEST, _CURRENT)
+STATEMENTS = (*(_create(table, columns) for table, columns in TABLES.items()), _LATEST, _BY_CHECKS, _CURRENT)
 """What makes an empty database an index."""
 
 VERSION = hashlib.blake2b(f"{ROWS};{';'.join(STATEMENTS)}".encode(), digest_size=8).hexdigest()

@@ -196,6 +196,33 @@ def count_bars(counts: Mapping[str, int], *, tint: str | None = None, unit: str 
     return _finish(figure, height=_tall(len(shown)))
 
 
+def matrix(counts: Sequence[Sequence[int]], *, rows: Sequence[str], columns: Sequence[str]) -> "Figure":
+    """Counts as a table of tinted cells, every number written in its cell."""
+    import plotly.graph_objects as go
+
+    most = max((count for row in counts for count in row), default=0) or 1
+    figure = go.Figure(
+        go.Heatmap(
+            z=[[count / most for count in row] for row in counts],
+            x=[_named(name) for name in columns],
+            y=[_named(name) for name in rows],
+            text=[[f"{count:,}" for count in row] for row in counts],
+            texttemplate="%{text}",
+            textfont={"size": 18},
+            colorscale=[[0, "rgba(29,148,136,0.04)"], [1, "rgba(29,148,136,0.55)"]],
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            xgap=4,
+            ygap=4,
+            hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(side="top", showgrid=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    return _finish(figure, height=90 + 84 * len(rows))
+
+
 def curve(points: Sequence[Point], *, title: str, x_title: str, smoothed: bool, percent: bool = False) -> "Figure":
     """One quantity over time; with ``smoothed``, the moving average over the measured values."""
     import plotly.graph_objects as go

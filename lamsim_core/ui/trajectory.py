@@ -36,9 +36,9 @@ def draw_step(step: Step, *, expanded: bool = True) -> None:
     icon = ":material/error:" if step.failed else ":material/chat:" if step.call is None else ":material/check_circle:"
     with st.expander(_step_label(step), expanded=expanded, icon=icon, type="step"), st.container(gap="xsmall"):
         if step.call is None:
-            _draw_message(step)
+            draw_message(step)
         else:
-            _draw_call(step, step.call)
+            draw_call(step, step.call)
         verdict_chips(step.verdicts)
         result = None if step.observation is None else step.observation.content
         for verdict in step.verdicts:
@@ -60,13 +60,15 @@ def _step_label(step: Step) -> str:
     return f"{step.index + 1} · **{label(name, limit=60)}** {label(given, limit=90)}{wrong}"
 
 
-def _draw_message(step: Step) -> None:
+def draw_message(step: Step) -> None:
+    """What was said to the user."""
     text = step.reply or ""
     with st.container(border=True, height=TALL if text.count("\n") > LONG else "content"):
         untrusted_prose(text)
 
 
-def _draw_call(step: Step, call: ToolCall) -> None:
+def draw_call(step: Step, call: ToolCall) -> None:
+    """What was called, and what came back."""
     st.caption("Call")
     if call.error is not None:
         untrusted(call.raw)
@@ -193,7 +195,7 @@ def draw_judgement(trajectory: Trajectory) -> None:
             st.markdown("**For information** (never changes the outcome)")
             for verdict in informing:
                 _draw_final(verdict, trajectory.task)
-        _draw_expected(trajectory.task)
+        draw_expected(trajectory.task)
 
 
 def _draw_final(verdict: Verdict, task: Task) -> None:
@@ -217,8 +219,9 @@ def _draw_final(verdict: Verdict, task: Task) -> None:
         draw_expected_got(verdict)
 
 
-def _draw_expected(task: Task) -> None:
-    with st.expander("Expected end and reference solution", icon=":material/flag:", type="compact"):
+def draw_expected(task: Task, *, expanded: bool = False) -> None:
+    """What has to come of a task, and one way there, folded away."""
+    with st.expander("Expected end and reference solution", icon=":material/flag:", type="compact", expanded=expanded):
         if task.answer is not None:
             st.caption("The closing message has to state")
             if task.answer.kind == "decline":
