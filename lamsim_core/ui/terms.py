@@ -1,11 +1,12 @@
 """How policies, outcomes, decisions, checks and costs of trajectories are said to people: words, colours, icons."""
 
 import json
+from collections.abc import Mapping
 from typing import Final
 
 from lamsim_core.agent.policy import PLAIN_POLICIES
 from lamsim_core.errors import NotFoundError
-from lamsim_core.records import PolicyInfo, Sampling, Trajectory, Usage, Verdict
+from lamsim_core.records import Blame, PolicyInfo, Sampling, Trajectory, Usage, Verdict
 from lamsim_core.tools import categories, get_category
 from lamsim_core.ui.draw import Color, clean
 from lamsim_core.ui.wording import duration, spaced
@@ -25,6 +26,9 @@ ENDINGS: Final = {
     "stopped": "Stopped",
     "failed": "Broke down",
 }
+
+BLAMES: Final[Mapping[Blame | None, str]] = {"tool": "the tool's fault", "task": "part of the task"}
+"""Whose fault a failure is that is not held against the agent."""
 
 DECISIONS: Final = {"accept": "Accepted", "reject": "Rejected", "undecided": "Undecided"}
 DECISION_ICONS: Final = {

@@ -7,11 +7,12 @@ from pydantic import JsonValue
 
 from lamsim_core.agent.prompt import conversation
 from lamsim_core.feedback import action_checks, final_checks
+from lamsim_core.feedback.reward import action_reward, components
 from lamsim_core.records import GoldCall, RowChange, Step, Task, ToolCall, Trajectory, Verdict
 from lamsim_core.ui import terms
 from lamsim_core.ui.draw import Color, chip, clean, label, untrusted, untrusted_json, untrusted_prose
 from lamsim_core.ui.rows import change_rows, field_rows, result_rows, whole_rows
-from lamsim_core.ui.wording import amount
+from lamsim_core.ui.wording import amount, spaced
 
 LONG = 12
 """Steps beyond which only those with a mistake start open; lines of a message beyond which it scrolls."""
@@ -47,7 +48,9 @@ def draw_step(step: Step, *, expanded: bool = True) -> None:
         if step.changes:
             st.caption(f"{amount(len(step.changes), 'row')} changed")
             draw_changes(step.changes)
-        cost = f"environment and checks {terms.fine_duration(step.seconds)}"
+        earned = action_reward(step)
+        worth = "not scored" if earned is None else f"reward {earned:g}"
+        cost = f"{worth} · environment and checks {terms.fine_duration(step.seconds)}"
         st.caption(f"{terms.usage_text(step.usage)} · {cost}" if step.usage else cost.capitalize())
 
 
@@ -90,7 +93,7 @@ def draw_call(step: Step, call: ToolCall) -> None:
 def verdict_chips(verdicts: Sequence[Verdict]) -> None:
     """One chip for the passes, one for the checks that do not apply, and one for each failure.
 
-    Failed gates are red, failed diagnostics yellow: only the former mean that something is wrong.
+    What is held against the agent is red; the rest is yellow: diagnosis, and failures that a tool or the task is to blame for.
     """
     passed = [v for v in verdicts if v.outcome == "pass"]
     idle = [v for v in verdicts if v.outcome == "abstain"]
@@ -100,11 +103,11 @@ def verdict_chips(verdicts: Sequence[Verdict]) -> None:
                 f"{amount(len(passed), 'check')} passed", color="green", icon=":material/check:", help=_listing(passed)
             )
         for verdict in verdicts:
-            if verdict.outcome == "fail" and verdict.gate:
+            if verdict.counts:
                 chip(terms.mistake(verdict), color="red", icon=":material/close:", help=label(about(verdict.check)))
             elif verdict.outcome == "fail":
                 chip(
-                    f"note: {terms.mistake(verdict)}",
+                    f"{terms.BLAMES.get(verdict.blame, 'note')}: {terms.mistake(verdict)}",
                     color="yellow",
                     icon=":material/lightbulb:",
                     help=label(about(verdict.check)),
@@ -134,10 +137,36 @@ def draw_verdict(verdict: Verdict, *, shown: JsonValue = None) -> None:
     """
     with st.container(border=True, gap="xsmall"):
         untrusted_prose(verdict.message or "No message.")
-        told = "Fails this action" if verdict.gate else "For information; fails nothing"
-        st.caption(f"{told} · check {label(verdict.check)}, version {verdict.version}{_at(verdict)}")
+        st.caption(f"{_weight(verdict)} · check {label(verdict.check)}, version {verdict.version}{_at(verdict)}")
         if verdict.got is None or verdict.got != shown:
             draw_expected_got(verdict)
+        if verdict.evidence:
+            draw_evidence(verdict)
+
+
+def _weight(verdict: Verdict) -> str:
+    """What a verdict that did not pass does to the score."""
+    if verdict.counts:
+        return "Held against the agent"
+    if not verdict.gate:
+        return "For information; costs nothing"
+    return (
+        "The check broke down"
+        if verdict.outcome == "error"
+        else f"Not the agent's fault: {terms.BLAMES[verdict.blame]}"
+    )
+
+
+def draw_evidence(verdict: Verdict) -> None:
+    """What a finding rests on: the broken line of the schema as it is, anything else by name."""
+    rule = verdict.evidence.get("schema")
+    if isinstance(rule, str):
+        st.caption("The line of the schema")
+        untrusted(rule, language="json")
+    rest = {name: value for name, value in verdict.evidence.items() if name != "schema"}
+    if rest:
+        shown = [f"{clean(spaced(name))}: {clean(terms.value_text(value))}" for name, value in rest.items()]
+        st.caption(label(" · ".join(shown), limit=600))
 
 
 def draw_expected_got(verdict: Verdict) -> None:
@@ -188,7 +217,12 @@ def draw_judgement(trajectory: Trajectory) -> None:
                 width="content",
             )
         untrusted_prose(terms.why(trajectory))
-        st.markdown("**What decides**")
+        gates = components(trajectory.task, trajectory.verdicts)
+        good = sum(gate.state == "passed" for gate in gates)
+        st.markdown(
+            "**What decides**", help="The reward is 1 when all of these pass, 0 when the agent failed one, else none."
+        )
+        st.caption(f"{good} of {amount(len(gates), 'gate')} passed")
         for verdict in deciding:
             _draw_final(verdict, trajectory.task)
         if informing:
@@ -201,7 +235,7 @@ def draw_judgement(trajectory: Trajectory) -> None:
 def _draw_final(verdict: Verdict, task: Task) -> None:
     looks: dict[str, tuple[Color, str]] = {
         "pass": ("green", ":material/check:"),
-        "fail": ("red", ":material/close:") if verdict.gate else ("yellow", ":material/lightbulb:"),
+        "fail": ("red", ":material/close:") if verdict.counts else ("yellow", ":material/lightbulb:"),
         "abstain": ("gray", ":material/remove:"),
         "error": ("violet", ":material/bug_report:"),
     }

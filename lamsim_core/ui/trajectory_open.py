@@ -4,7 +4,8 @@ import streamlit as st
 
 from lamsim_core.errors import NotFoundError
 from lamsim_core.records import Trajectory
-from lamsim_core.store.queries import facets, get_trajectory, neighbours
+from lamsim_core.store.queries import facets, get_trajectory, neighbours, stored_trajectory
+from lamsim_core.store.rejudged import rejudgements_of
 from lamsim_core.ui import terms
 from lamsim_core.ui.draw import chip, clean, failure, guard, untrusted_prose
 from lamsim_core.ui.marks import decision_buttons, earlier_marks, tags_and_note
@@ -48,6 +49,7 @@ def draw_open(studio: Studio, trajectory_id: str) -> None:
             tags_and_note(studio, trajectory.id, facets(studio.index)["tags"])
             decision_buttons(studio, trajectory.id, shortcuts=True)
             earlier_marks(studio, trajectory.id)
+        _judged(studio, trajectory)
         _facts(trajectory)
 
 
@@ -114,6 +116,28 @@ def _header(trajectory: Trajectory) -> None:
         untrusted_prose(trajectory.task.instruction)
         st.caption("Why it was judged so")
         untrusted_prose(terms.why(trajectory))
+
+
+def _judged(studio: Studio, trajectory: Trajectory) -> None:
+    """What the attempt was judged to be before, when newer checks or people changed it."""
+    again = rejudgements_of(studio.index, trajectory.id)
+    if not again:
+        return
+    first = stored_trajectory(studio.index, trajectory.id)
+    causes = {"rescore": "newer checks", "review": "a correction"}
+    rows = [
+        *((moment(each.created), f"{causes[each.cause]}, {each.author}", each.passed) for each in again),
+        (moment(first.created), "when it was made", first.passed),
+    ]
+    with st.container(border=True):
+        st.subheader("How it was judged", anchor=False)
+        st.caption("The newest counts.")
+        st.dataframe(
+            [{"When": when, "By": clean(by), "Outcome": terms.outcome(passed)[0]} for when, by, passed in rows],
+            hide_index=True,
+            height="content",
+            alt="Judgements of this attempt, the newest first",
+        )
 
 
 def _facts(trajectory: Trajectory) -> None:

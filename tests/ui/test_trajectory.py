@@ -109,5 +109,5 @@ def test_a_failed_gate_and_a_failed_diagnostic_are_told_apart(home: Settings) ->
     assert any(chip.startswith(":red-badge") and "execution" in chip for chip in chips)
     assert any(chip.startswith(":yellow-badge") and "note" in chip and "repetition" in chip for chip in chips)
     captions = "\n".join(caption.value for caption in app.caption)
-    assert "Fails this action" in captions
-    assert "For information; fails nothing" in captions
+    assert "Held against the agent" in captions
+    assert "For information; costs nothing" in captions
