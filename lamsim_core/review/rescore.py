@@ -142,8 +142,8 @@ def substance(trajectory: Trajectory) -> object:
     )
 
 
-def _said(verdicts: Sequence[Verdict]) -> list[tuple[object, ...]]:
-    return [(v.check, v.outcome, v.error_class, v.path, v.counts) for v in verdicts]
+def _said(verdicts: Sequence[Verdict]) -> Counter[tuple[object, ...]]:
+    return Counter((v.check, v.outcome, v.error_class, v.path, v.counts) for v in verdicts)  # in whatever order
 
 
 def _survey(
