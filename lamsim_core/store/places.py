@@ -5,8 +5,8 @@ from typing import Literal
 from lamsim_core.records import ErrorClass, Record
 from lamsim_core.store.index import Index
 
-NOT_ASKED = ("path.progress", "path.cost")
-"""Counts beside the reference solution, which nobody can be of another opinion about."""
+NOT_ASKED = ("path.progress", "path.cost", "path.deviation")
+"""Comparisons with the reference solution, which nobody can be of another opinion about."""
 
 Said = Literal["pass", "fail"]
 

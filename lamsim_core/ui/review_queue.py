@@ -146,7 +146,11 @@ def _list(session: Session) -> None:
         selection_mode="single-row",
         height=HEIGHT - 60,
         alt="The verdicts to review",
-        column_config={"": st.column_config.TextColumn(width=24), "You": st.column_config.TextColumn(width=52)},
+        column_config={
+            "": st.column_config.TextColumn(width=22),
+            "Check": st.column_config.TextColumn(width=124),
+            "You": st.column_config.TextColumn(width=62),
+        },
     )
     for number in chosen.selection.rows:
         reviewing.go_to(number)
