@@ -28,7 +28,7 @@ def ending_answered(attempt: Attempt) -> Iterator[Finding]:
         yield Fail("ending", "The agent closed the attempt without a message.", expected="a message", got="")
 
 
-@final_check("answer.value", version=1, gate=True)
+@final_check("answer.value", version=2, gate=True)
 def answer_value(attempt: Attempt) -> Iterator[Finding]:
     """The closing message states the expected answer and no other candidate."""
     expected = attempt.task.answer
@@ -48,7 +48,7 @@ def answer_value(attempt: Attempt) -> Iterator[Finding]:
             )
 
 
-@final_check("answer.grounded", version=1, gate=True)
+@final_check("answer.grounded", version=2, gate=True)
 def answer_grounded(attempt: Attempt) -> Iterator[Finding]:
     """The answer was looked up: results that were seen hold it, or what it follows from."""
     expected = attempt.task.answer
