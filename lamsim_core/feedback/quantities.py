@@ -225,7 +225,9 @@ def _joined(first: Quantity, rest: Quantity, between: str) -> Quantity | None:
         return None
     for small in rest.units:
         large = first.unit_in(small.dimension)
-        if large is not None and large.zero == small.zero and rest.number * small.size < large.size:
+        if large is None or large.size <= small.size or large.zero != small.zero:
+            continue
+        if rest.number * small.size < large.size:
             number = first.number * large.size / small.size + math.copysign(rest.number, first.number)
             written = f"{first.written}{between}{rest.written}"
             return Quantity(number, (small,), rest.step, max(first.digits + 2, rest.digits), written)
