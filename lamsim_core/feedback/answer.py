@@ -7,6 +7,7 @@ converted, dates and times brought into one form, names compared without case an
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from lamsim_core.feedback.moments import IS_MOMENT, moments_in
 from lamsim_core.feedback.phrases import LONGEST, Wording, mentions, names, normalise
@@ -64,7 +65,7 @@ def _judge_number(text: str, instruction: str, answer: ExpectedAnswer) -> str | 
     value, unit = _number(answer), UNITS.get(answer.unit or "")
     if value is None:
         return "The closing message does not state the number that was asked for."
-    known = quantities_in(instruction)
+    known = _asked(instruction)
     right, others = [], []
     for each in quantities_in(text):
         if amounts_to(each, value, unit, answer.tolerance):
@@ -95,21 +96,29 @@ def _judge_names(text: str, instruction: str, answer: ExpectedAnswer) -> str | N
     places = mentions(said, [*wanted, *rivals])
     if any(value not in places for value in wanted):
         return f"The closing message does not name {'the right value' if answer.kind == 'text' else 'all the right values'}."
-    asked = wording(instruction)
-    wrong = [rivals[each] for each in places if each not in wanted and not mentions(asked, [each])]
-    if not wrong and all(IS_MOMENT.fullmatch(value) for value in wanted):
-        wrong = _other_moments(said, asked, wanted)
-    if wrong:
-        return f"The closing message also names {wrong[0]!r}; it should state only the answer."
+    others = [each for each in places if each not in wanted]
+    if all(IS_MOMENT.fullmatch(value) for value in wanted):
+        others += _other_moments(said, wanted)
+    if others:
+        asked = wording(instruction)
+        wrong = next((each for each in others if not mentions(asked, [each])), None)
+        if wrong is not None:
+            return f"The closing message also names {rivals.get(wrong, wrong)!r}; it should state only the answer."
     if answer.ordered and sorted(wanted, key=places.__getitem__) != wanted:
         return "The closing message names the right values, but not in the order that was asked for."
     return None
 
 
-def _other_moments(said: str, asked: str, wanted: Sequence[str]) -> list[str]:
-    """Days and times that are neither the answer nor in the request, when the answer is a day or a time."""
-    found = zip(moments_in(said), moments_in(" ".join(wanted)), moments_in(asked), strict=True)
-    return [other for stated, right, known in found if right for other in sorted(stated - right - known)]
+def _other_moments(said: str, wanted: Sequence[str]) -> list[str]:
+    """Days and times that are not the answer, when the answer is a day or a time."""
+    found = zip(moments_in(said), moments_in(" ".join(wanted)), strict=True)
+    return [other for stated, right in found if right for other in sorted(stated - right)]
+
+
+@lru_cache(maxsize=256)
+def _asked(instruction: str) -> tuple[Quantity, ...]:
+    """The quantities of a request, of which there are many attempts."""
+    return tuple(quantities_in(instruction))
 
 
 def _is_known(said: Quantity, known: Sequence[Quantity]) -> bool:

@@ -7,6 +7,7 @@ counts with a number beside it, and ``may`` and ``march`` only with a capital.
 import re
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
@@ -49,7 +50,7 @@ IS_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[ Tt]\d\d:\d\d)?|\d\d:\d\d")
 """A text that is a day, a time or both, as tools write them."""
 
 
-def one_form(text: str, like: Iterable[str] = ()) -> str:
+def one_form(text: str, like: tuple[str, ...] = ()) -> str:
     """A text with its dates and times as ``YYYY-MM-DD``, ``HH:MM``, and both together when they stand together.
 
     Args:
@@ -59,7 +60,7 @@ def one_form(text: str, like: Iterable[str] = ()) -> str:
     """
     if not _ANY.search(text):
         return text
-    years, lower = _Years(like), text.lower()  # most texts have few of these, so each is looked for only when it may be
+    years, lower = _years(like), text.lower()  # most texts have few of these, so each is looked for only when it may be
     if "m" in lower:
         text = _TWELVE.sub(_twelve, text)
     if "noon" in lower or "midnight" in lower:
@@ -120,6 +121,12 @@ class _Years:
         except ValueError:
             return None
         return f"{year}-{key[0]:02}-{key[1]:02}"
+
+
+@lru_cache(maxsize=256)
+def _years(like: tuple[str, ...]) -> _Years:
+    """The years of the answers of one task, which are asked for with each attempt."""
+    return _Years(like)
 
 
 def _named(

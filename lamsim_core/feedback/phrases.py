@@ -39,7 +39,7 @@ class Wording:
     """
 
     def __init__(self, phrases: Sequence[str]) -> None:
-        self._moments = tuple(phrase for phrase in phrases if IS_MOMENT.fullmatch(phrase))
+        self._moments = tuple(p for p in phrases if p[:2].isdigit() and IS_MOMENT.fullmatch(p))
 
     def __call__(self, text: str) -> str:
         """A text as it is compared."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lamsim_core.feedback.moments import without_moments
-from lamsim_core.feedback.phrases import straight
+from lamsim_core.feedback.phrases import LONGEST, straight
 
 
 class Unit(NamedTuple):
@@ -124,6 +124,12 @@ _NUMBER = re.compile(
     r"(?:(?P<scale>[kK]|[ -](?:thousand|million|billion|bn))\b)?"
     r"(?:(?P<glued>[^\W\d_]++|[%$€£¥])(?!\w)|(?!\w|[.,]\d)(?:[ -](?P<apart>[^\W\d_]++|[%$€£¥])(?!\w))?)(?P<per>/(?=[a-z]))?"
 )
+_FRACTIONS = {"½": ".5", "¼": ".25", "¾": ".75"}
+_HALVES = re.compile(r"(?:(?<!\d)(\d{1,9}) ?)?([½¼¾])")
+_MARKS = str.maketrans({"º": "°", "—": " - ", **dict.fromkeys("⁰¹²³⁴⁵⁶⁷⁸⁹⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞", "_")})
+"""What compatibility forms would make digits of: ``10²`` is not 102."""
+_SPOKEN = re.compile(r"(?<=\d)( and a half)\b|\b(half an hour)\b|\ban hour(?= and \d)")
+_MINUS = re.compile(r"\bminus (?=\d)", re.IGNORECASE)
 _SPELLED = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty"
@@ -155,9 +161,11 @@ def quantities_in(text: str) -> list[Quantity]:
 
     Number words count when there are no digits. Quantities of falling units beside each other are one (``2 h 30 min``).
     """
-    text = straight(text.replace("º", "°").replace("—", " - "))
+    if not text.isascii():
+        text = _HALVES.sub(lambda found: f"{found[1] or 0}{_FRACTIONS[found[2]]}", text[:LONGEST]).translate(_MARKS)
+    text = straight(text)
     found = list(_compounds(_plain(text)))
-    if not found:
+    if not found and _NUMBER_WORD.search(text):
         found = list(_compounds(_plain(_NUMBER_WORD.sub(lambda word: _WORDS[word[0].lower()], text))))
     distinct: dict[tuple[float, tuple[Unit, ...]], Quantity] = {}
     for each in found:
@@ -198,6 +206,10 @@ def _plain(text: str) -> str:
     """A text in which only numbers have digits, and every unit is one word."""
     text = _CLOCKED.sub(lambda found: f"{found[1]} h {found[2] or found[3] or found[4]} min", text)
     text = without_moments(text)
+    if "half" in text or "hour and" in text:
+        text = _SPOKEN.sub(lambda found: ".5" if found[1] else "30 min" if found[2] else "1 hour", text)
+    if "minus" in text.lower():
+        text = _MINUS.sub("-", text)
     if "°" in text or "egree" in text:
         text = _DEGREES.sub(" ", text)
     return _WORDS_IN_TWO.sub(r"\1", text)

@@ -4,7 +4,7 @@ import time
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lamsim_core.feedback.answer import judge_answer, leaks
@@ -45,6 +45,7 @@ def time_writings(moment: datetime) -> list[str]:
     return [*forms, f"{hour} {half[0]}.m."] if moment.minute == 0 else forms
 
 
+@settings(deadline=None)
 @given(CENTS, CENTS, st.sampled_from(["It is {}.", "{} euros", "**{}**", "\u20ac{}", "({} EUR)"]))
 def test_numbers(cents: int, other: int, frame: str) -> None:
     assume(cents != other)
@@ -56,6 +57,7 @@ def test_numbers(cents: int, other: int, frame: str) -> None:
             assert judge_answer(f"{frame.format(right)} or {wrong}", ASK, answer) is not None
 
 
+@settings(deadline=None)
 @given(st.integers(61, 5_000), st.integers(61, 5_000))
 def test_durations(minutes: int, other: int) -> None:
     assume(minutes != other)
@@ -71,6 +73,7 @@ def test_durations(minutes: int, other: int) -> None:
         assert judge_answer(wrong, ASK, answer) is not None
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(SPELLINGS)), st.integers(2, 99_999), st.sampled_from(sorted(UNITS)))
 def test_units(unit: str, tenths: int, other: str) -> None:
     value, own, foreign = tenths / 10, UNITS[unit], UNITS[other]
@@ -81,6 +84,7 @@ def test_units(unit: str, tenths: int, other: str) -> None:
     assert judge_answer(f"{value} {unit} or {value} {other}", ASK, answer) is not None
 
 
+@settings(deadline=None)
 @given(MOMENTS, st.integers(-400_000, 400_000))
 def test_moments(moment: datetime, minutes: int) -> None:
     other = moment + timedelta(minutes=minutes)
@@ -101,6 +105,7 @@ def test_moments(moment: datetime, minutes: int) -> None:
             assert (judge_answer(hour, ASK, clock) is None) == (other.time() == moment.time())
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_lists(data: st.DataObject) -> None:
     values = data.draw(NAMES)
@@ -127,6 +132,7 @@ PIECES = st.sampled_from([*"0123456789 .,:-/+$%°kmhT", *WORDS])
 TEXTS = st.one_of(st.text(), st.lists(PIECES).map("".join))
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_no_text_breaks_it(text: str, instruction: str) -> None:
     for answer in ANSWERS:
