@@ -1,69 +1,35 @@
 """What a closing message says, compared by type with what it must say.
 
 The rules are strict on purpose: the agent is told to state only the answer, so a message that lists several candidate
-values has not answered, even when one of them is right.
+values has not answered, even when one of them is right. How the right value is written does not matter: units are
+converted, dates and times brought into one form, names compared without case and accents.
 """
 
-import math
 import re
-import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
 
+from lamsim_core.feedback.moments import IS_MOMENT, moments_in
+from lamsim_core.feedback.phrases import LONGEST, Wording, mentions, names, normalise
+from lamsim_core.feedback.quantities import UNITS, Quantity, amounts_to, numbers_in, quantities_in
 from lamsim_core.records import ExpectedAnswer
 
-_DATE_OR_TIME = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}:\d{2}\b")
-_UNITS = "KB|MB|GB|TB|mm|cm|km|m|g|kg|ml|l|W|kW|Wh|kWh|s|min|h|C|F|K|mph|EUR|USD|GBP|x"
-"""What may be written right behind a number."""
-_NUMBER = re.compile(rf"(?<![\w.,])[-+]?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?(?:(?=(?:{_UNITS})\b)|(?!\w|[.,]\d))")
-_SPELLED = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
-)
-_WORDS = {word: float(number) for number, word in enumerate(_SPELLED.split())}
-_NUMBER_WORD = re.compile(r"\b(" + "|".join(_WORDS) + r")\b")
 _DECLINES = re.compile(
     r"\b(can ?not|can't|cant|unable|not able|not possible|impossible|isn't possible|not supported|not available|"
     r"no (?:\w+ ){0,2}(?:tool|function|way|means)|none of (?:the|my|these)|"
     r"(?:do not|don't|does not|doesn't) (?:have|offer|support|allow|fit|cover|let))\b"
 )
-
-
 _ASKS = re.compile(
     r"\?|\b(?:which|what|when|where|who|how (?:much|many|long|often)|please (?:tell|give|let|provide|specify|say|confirm)|"
     r"(?:tell|give) me|let me know|i(?:'d| would)? (?:still )?need|need to know|is missing|missing)\b"
 )
 
 
-def normalise(text: str) -> str:
-    """Case, width, white space and surrounding punctuation do not matter when free text is compared."""
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
-    folded = re.sub(r"(?<=\d)t(?=\d\d:)", " ", folded)
-    return re.sub(r"\s+", " ", folded).strip(" .,;:!?\"'`*")
-
-
-def numbers_in(text: str) -> list[float]:
-    """The distinct numbers a text states, dates and times left out; number words count when there are no digits."""
-    rest = _DATE_OR_TIME.sub(" ", unicodedata.normalize("NFKC", text).replace("\u2212", "-"))
-    found = [float(match.replace(",", "")) for match in _NUMBER.findall(rest)]
-    found = [number for number in found if math.isfinite(number)]
-    if not found:
-        found = [_WORDS[word] for word in _NUMBER_WORD.findall(rest.casefold())]
-    return list(dict.fromkeys(found))
-
-
-def names(text: str, phrase: str) -> bool:
-    """Whether a text holds a phrase, as whole words."""
-    return _whole(phrase).search(normalise(text)) is not None
-
-
-def _whole(phrase: str) -> re.Pattern[str]:
-    """A phrase where it stands by itself, in normalised text."""
-    return re.compile(rf"(?<!\w){re.escape(normalise(phrase))}(?!\w)")
-
-
 def leaks(instruction: str, answer: ExpectedAnswer) -> bool:
-    """Whether the request already gives its own answer away."""
+    """Whether the request already gives its own answer away. A number in it counts whatever its unit."""
     if answer.kind == "number":
-        return _is_among(answer, numbers_in(instruction))
+        value = _number(answer)
+        return value is not None and any(abs(each - value) <= answer.tolerance for each in numbers_in(instruction))
     if answer.kind in ("text", "list"):
         return any(names(instruction, value) for value in _values(answer))
     return False
@@ -71,6 +37,7 @@ def leaks(instruction: str, answer: ExpectedAnswer) -> bool:
 
 def judge_answer(text: str, instruction: str, answer: ExpectedAnswer) -> str | None:
     """Why ``text`` is not the expected answer, in a sentence for the agent; None when it is."""
+    text = text[:LONGEST]
     if answer.kind == "decline":
         if _DECLINES.search(normalise(text)):
             return None
@@ -78,29 +45,8 @@ def judge_answer(text: str, instruction: str, answer: ExpectedAnswer) -> str | N
     if answer.kind == "ask":
         return _judge_question(text, answer)
     if answer.kind == "number":
-        known = numbers_in(instruction)
-        stated = [number for number in numbers_in(text) if number not in known]
-        if not stated:
-            return "The closing message does not state the number that was asked for."
-        if not _is_among(answer, stated):
-            return f"The closing message states {_listed(stated)}, which is not the right number."
-        if len(stated) > 1:
-            return f"The closing message states several numbers ({_listed(stated)}); it should state only the answer."
-        return None
-    missing = [value for value in _values(answer) if not names(text, value)]
-    if missing:
-        return f"The closing message does not name {'the right value' if answer.kind == 'text' else 'all the right values'}."
-    rest = normalise(text)
-    for value in sorted(_values(answer), key=len, reverse=True):
-        rest = _whole(value).sub(" ", rest)
-    wrong = [
-        rival
-        for rival in answer.rivals
-        if rival and names(rest, rival) and not names(instruction, rival) and rival not in _values(answer)
-    ]
-    if wrong:
-        return f"The closing message also names {wrong[0]!r}; it should state only the answer."
-    return None
+        return _judge_number(text, instruction, answer)
+    return _judge_names(text, instruction, answer)
 
 
 def _judge_question(text: str, answer: ExpectedAnswer) -> str | None:
@@ -115,15 +61,84 @@ def _judge_question(text: str, answer: ExpectedAnswer) -> str | None:
     return None
 
 
+def _judge_number(text: str, instruction: str, answer: ExpectedAnswer) -> str | None:
+    value, unit = _number(answer), UNITS.get(answer.unit or "")
+    if value is None:
+        return "The closing message does not state the number that was asked for."
+    known = _asked(instruction)
+    right, others = [], []
+    for each in quantities_in(text):
+        if amounts_to(each, value, unit, answer.tolerance):
+            same_unit = unit is None or not each.units or unit in each.units
+            if not any(each.number == one.number and (same_unit or each.units == one.units) for one in known):
+                right.append(each)
+        elif not _is_known(each, known):
+            others.append(each)
+    if right and not others:
+        return None
+    if right:
+        said = _listed([*right, *others])
+        return f"The closing message states several numbers ({said}); it should state only the answer."
+    if not others:
+        return "The closing message does not state the number that was asked for."
+    foreign = [each for each in others if unit is not None and each.units and each.unit_in(unit.dimension) is None]
+    if unit is not None and foreign == others:
+        return f"The closing message states {_listed(others)}; the answer is a quantity in {unit.name}."
+    return f"The closing message states {_listed(others)}, which is not the right number."
+
+
+def _judge_names(text: str, instruction: str, answer: ExpectedAnswer) -> str | None:
+    values = _values(answer)
+    wording = Wording([*values, *answer.rivals])
+    wanted = list(dict.fromkeys(wording.phrase(value) for value in values))
+    rivals = {wording.phrase(rival): rival for rival in answer.rivals}
+    said = wording(text)
+    places = mentions(said, [*wanted, *rivals])
+    if any(value not in places for value in wanted):
+        return f"The closing message does not name {'the right value' if answer.kind == 'text' else 'all the right values'}."
+    others = [each for each in places if each not in wanted]
+    if all(IS_MOMENT.fullmatch(value) for value in wanted):
+        others += _other_moments(said, wanted)
+    if others:
+        asked = wording(instruction)
+        wrong = next((each for each in others if not mentions(asked, [each])), None)
+        if wrong is not None:
+            return f"The closing message also names {rivals.get(wrong, wrong)!r}; it should state only the answer."
+    if answer.ordered and sorted(wanted, key=places.__getitem__) != wanted:
+        return "The closing message names the right values, but not in the order that was asked for."
+    return None
+
+
+def _other_moments(said: str, wanted: Sequence[str]) -> list[str]:
+    """Days and times that are not the answer, when the answer is a day or a time."""
+    found = zip(moments_in(said), moments_in(" ".join(wanted)), strict=True)
+    return [other for stated, right in found if right for other in sorted(stated - right)]
+
+
+@lru_cache(maxsize=256)
+def _asked(instruction: str) -> tuple[Quantity, ...]:
+    """The quantities of a request, of which there are many attempts."""
+    return tuple(quantities_in(instruction))
+
+
+def _is_known(said: Quantity, known: Sequence[Quantity]) -> bool:
+    """Whether a quantity that is not the answer repeats one of the request, in the same or another unit."""
+    return any(
+        said.number == one.number or any(amounts_to(said, one.number, unit, 0.0) for unit in one.units if said.units)
+        for one in known
+    )
+
+
+def _number(answer: ExpectedAnswer) -> float | None:
+    """The number to state; None when the answer is not a number, which nothing equals, 0 least of all."""
+    if not isinstance(answer.value, int | float) or isinstance(answer.value, bool):
+        return None
+    return float(answer.value)
+
+
 def _values(answer: ExpectedAnswer) -> list[str]:
     return [str(value) for value in answer.value] if isinstance(answer.value, list) else [str(answer.value)]
 
 
-def _is_among(answer: ExpectedAnswer, numbers: list[float]) -> bool:
-    if not isinstance(answer.value, int | float) or isinstance(answer.value, bool):
-        return False  # nothing equals an answer that is not a number, 0 least of all
-    return any(abs(number - answer.value) <= answer.tolerance for number in numbers)
-
-
-def _listed(numbers: list[float]) -> str:
-    return ", ".join(f"{number:g}" for number in numbers[:6])
+def _listed(quantities: Sequence[Quantity]) -> str:
+    return ", ".join(each.written[:40] for each in quantities[:6])

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import JsonValue
 
-from lamsim_core.feedback.answer import names, normalise
+from lamsim_core.feedback.phrases import Wording, mentions, normalise
 from lamsim_core.records import ExpectedAnswer, Step
 
 _SMALL = 20
@@ -63,8 +63,12 @@ def _seen(steps: Sequence[Step]) -> list[JsonValue] | None:
 
 
 def holds(seen: Iterable[JsonValue], value: JsonValue) -> bool:
-    """Whether a value is among texts and numbers, or a whole phrase within one of the texts."""
-    return any(same_leaf(leaf, value) or (isinstance(leaf, str) and names(leaf, str(value))) for leaf in seen)
+    """Whether a value is among texts and numbers, or a whole phrase within one of the texts, a date in any writing."""
+    wording = Wording((str(value),))
+    phrase = wording.phrase(str(value))
+    return any(
+        same_leaf(leaf, value) or (isinstance(leaf, str) and bool(mentions(wording(leaf), [phrase]))) for leaf in seen
+    )
 
 
 def common_number(value: JsonValue) -> bool:

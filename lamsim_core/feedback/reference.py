@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple, Protocol
 
 from pydantic import JsonValue
 
-from lamsim_core.feedback.answer import normalise
 from lamsim_core.feedback.grounding import holds
+from lamsim_core.feedback.phrases import normalise
 from lamsim_core.records import GoldCall, Step, Task, ToolBinding
 
 NOWHERE = "nowhere"

@@ -1,7 +1,7 @@
 """What an attempt changed, compared with what had to change.
 
 Rows made by tools are compared without their ids, which depend on the order of calls; free text is compared by
-``answer.normalise``.
+``phrases.normalise``.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from lamsim_core.feedback.answer import normalise
+from lamsim_core.feedback.phrases import normalise
 from lamsim_core.records import Row, RowChange
 
 

@@ -52,6 +52,11 @@ class ExpectedAnswer(Record):
     """For a question: words of which it names one."""
     tolerance: float = 0.005
     """For numbers: the largest accepted difference."""
+    unit: str | None = None
+    """For numbers: the unit the value is in (a name in ``feedback.quantities``). The same amount in another unit is the
+    answer too, a quantity of another dimension is not. None when it has no unit, or none that is known."""
+    ordered: bool = False
+    """For lists: the values must be named in this order."""
     rivals: tuple[str, ...] = ()
     """For text and list: other values the answer must not also name (so listing everything does not pass). For a
     question: what must not be asked."""

@@ -7,6 +7,7 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from lamsim_core.feedback.grounding import common_number, holds, leaves, same_leaf, values_of
+from lamsim_core.feedback.quantities import currencies_in, quantities_in
 from lamsim_core.records import ExpectedAnswer
 from lamsim_core.tasks.drawing import RedrawError
 from lamsim_core.tasks.expressions import evaluate, names_in
@@ -69,6 +70,27 @@ def closing_message(
     return str(evaluate(rng.choice(template.close or [plain]), {**scope, "answer": shown}))
 
 
+def with_unit(answer: ExpectedAnswer, template: Template, scope: Mapping[str, Any], instruction: str) -> ExpectedAnswer:
+    """A number with the unit that the closing messages put behind it, whichever of them is used.
+
+    A currency counts only when the request names it: a world of euros does not tell an agent so in every result.
+    """
+    value = answer.value
+    if answer.kind != "number" or isinstance(value, bool) or not isinstance(value, int | float):
+        return answer
+    asked = currencies_in(instruction)
+    said = [str(evaluate(close, {**scope, "answer": value})) for close in template.close]
+    units = {
+        unit
+        for text in said
+        for each in quantities_in(text)
+        if abs(each.number - value) <= answer.tolerance
+        for unit in each.units[:1]
+        if not unit.is_currency or unit in asked
+    }
+    return answer.model_copy(update={"unit": units.pop().name}) if len(units) == 1 else answer
+
+
 def _value(template: Template, answer: Answer, scope: Mapping[str, Any]) -> ExpectedAnswer:
     rivals = tuple(dict.fromkeys(str(item) for item in cast(list[JsonValue], evaluate(answer.rivals, scope) or [])))
     if answer.number is not None:
@@ -84,7 +106,9 @@ def _value(template: Template, answer: Answer, scope: Mapping[str, Any]) -> Expe
     items = evaluate(answer.items, scope)
     if not isinstance(items, list) or not items:
         raise RedrawError("the answer is an empty list")
-    return ExpectedAnswer(kind="list", value=[str(item) for item in items], rivals=rivals)
+    return ExpectedAnswer(
+        kind="list", value=[str(item) for item in items], rivals=rivals, ordered=answer.ordered and len(items) > 1
+    )
 
 
 def _source_names(answer: Answer, results: Mapping[str, JsonValue]) -> list[str]:

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from lamsim_core.feedback.answer import names, numbers_in
+from lamsim_core.feedback.phrases import names
+from lamsim_core.feedback.quantities import numbers_in
 from lamsim_core.records import Record, Task
 
 Level = Literal["easy", "medium", "hard"]

@@ -11,7 +11,7 @@ from lamsim_core.environment import MOMENT, Environment, World
 from lamsim_core.errors import InvalidInputError, UnfairSeedError
 from lamsim_core.feedback.answer import leaks
 from lamsim_core.records import ExpectedAnswer, GoldCall, Task, ToolBinding, ToolCall
-from lamsim_core.tasks.answers import closing_message, expected_answer
+from lamsim_core.tasks.answers import closing_message, expected_answer, with_unit
 from lamsim_core.tasks.drawing import RedrawError, draw_slots, require_unique_rows
 from lamsim_core.tasks.expressions import condition, evaluate, plain, world_scope
 from lamsim_core.tasks.offer import draw_offer
@@ -82,6 +82,8 @@ def _draw(template: Template, seed: int, rng: random.Random, world: World) -> Ta
             raise RedrawError(f"{expression!r} does not hold")
     answer = expected_answer(template, scope, solution.results)
     instruction = str(evaluate(wording, scope))
+    if answer is not None:
+        answer = with_unit(answer, template, scope, instruction)
     if answer is not None and leaks(instruction, answer):
         raise RedrawError("the request gives the answer away")
     goal = solution.environment.net_changes()

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from lamsim_core.environment import DAY, MOMENT, Environment, World, diff
 from lamsim_core.environment.arguments import ArgumentValidator
+from lamsim_core.feedback.quantities import UNITS
 from lamsim_core.records import ExpectedAnswer, GoldCall, RowChange, Task
 
 _ID = re.compile(r"^([a-z]+)_\d+$")
@@ -60,11 +61,13 @@ def wrong_values(task: Task, solved: Environment) -> Iterator[tuple[str, tuple[G
 
 
 def other_answers(answer: ExpectedAnswer) -> Iterator[str]:
-    """Closing messages that state something else, or too much, or nothing."""
+    """Closing messages that state something else, or too much, or nothing, or in another order than asked for."""
     if answer.kind == "number":
         value = float(str(answer.value))
         step = max(1.0, 10 * answer.tolerance)
         yield from (f"{value + step:g}", f"{value - step:g}", f"{value:f} or {value + step:f}", "It is done.")
+        if answer.unit is not None:
+            yield from (f"{value:f} {other}" for other in _other_units(answer.unit) if abs(value) > 1)
     elif answer.kind == "text":
         others = [rival for rival in answer.rivals if rival.casefold() != str(answer.value).casefold()]
         yield from (*others[:8], f"{answer.value} or {others[0]}" if others else "", "It is done.")
@@ -73,10 +76,20 @@ def other_answers(answer: ExpectedAnswer) -> Iterator[str]:
         others = [rival for rival in answer.rivals if rival not in values]
         yield ", ".join(values[1:])
         yield from (f"{', '.join(values)}, {other}" for other in others[:3])
+        if answer.ordered:
+            yield ", ".join(reversed(values))
     elif answer.kind == "ask" and isinstance(answer.value, list):
         yield from ("Done.", "I cannot do that.", f"Which {answer.value[0]}, and which {answer.rivals[0]}?")
     else:
         yield from ("Done.", "It is done.", "Which one do you mean?")
+
+
+def _other_units(name: str) -> Iterator[str]:
+    """Units in which the number of an answer is wrong: one of the same dimension, and one of another."""
+    own = UNITS[name]
+    same = (each.name for each in UNITS.values() if each.dimension == own.dimension and each.size != own.size)
+    yield from list(same)[:1] if own.dimension != "temperature" else []  # -40 is the same in both
+    yield "kg" if own.dimension != "mass" else "km"
 
 
 def _others(value: JsonValue, schema: dict[str, Any], world: World) -> Iterator[JsonValue]:

@@ -68,6 +68,8 @@ class Answer(_Part):
     text: str | None = None
     items: Annotated[str | None, Field(alias="list")] = None
     tolerance: float = 0.005
+    ordered: bool = False
+    """The values of the list must be named in its order; the request has to ask for one."""
     rivals: str | None = None
     """Expression: other values that must not be named too."""
 
@@ -78,6 +80,8 @@ class Answer(_Part):
             raise ValueError("an answer is exactly one of number, text, list")
         if given != ["number"] and self.rivals is None:
             raise ValueError("a text or list answer needs rivals: without them, listing every value would pass")
+        if self.ordered and self.items is None:
+            raise ValueError("only a list has an order")
         return self
 
 

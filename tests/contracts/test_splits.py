@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lamsim_core.feedback.answer import names, normalise
+from lamsim_core.feedback.phrases import names, normalise
 from lamsim_core.records import Task
 from lamsim_core.tasks import SPLITS, instantiate, load_templates, plan_tasks, split_of, templates_of
 from lamsim_core.tasks.instance import wordings_for

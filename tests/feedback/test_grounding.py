@@ -42,6 +42,8 @@ OF_TWO = ExpectedAnswer(kind="number", value=19, sources=((31.5,), (12.5,)))
     [
         (PLACE, [[{"place": "room aspen"}]]),
         (PLACE, [{"text": "It is in Room Aspen, on the left."}]),
+        (PLACE.model_copy(update={"value": "Café Löwe"}), [{"text": "Cafe Lowe has it"}]),
+        (PLACE.model_copy(update={"value": "2026-06-15"}), [{"text": "We meet on June 15th, 2026."}]),
         (SUM, [[{"amount": 30.25}, {"amount": 12.25}]]),
         (SUM, [{"total": 42.5}]),
         (COUNT, [[{"id": "ord_2"}]]),
@@ -60,6 +62,7 @@ def test_what_was_seen_tells_the_answer(answer: ExpectedAnswer, results: Sequenc
         (PLACE, []),
         (PLACE, [[{"place": "Hall"}]]),
         (PLACE, [{"place": "Room Aspenwood"}]),
+        (PLACE.model_copy(update={"value": "2026-06-15"}), [{"text": "We meet on June 5th, 2026."}]),
         (SUM, [{"amount": 7.5}]),
         (COUNT, [{"quantity": 3}]),
         (BOTH, [["Ada"]]),

@@ -52,6 +52,7 @@ def test_calls_of_one_turn_do_not_see_each_other() -> None:
         ("expect: {state: true}", "expect: {ask: {about: [when]}}", "not_about"),
         ("expect: {state: true}", "expect: {ask: {about: [when], not_about: [who]}}", "has no reference calls"),
         ("expect: {state: true}", "expect: {answer: {text: x}}", "rivals"),
+        ("expect: {state: true}", "expect: {answer: {number: 1, ordered: true}}", "only a list has an order"),
         ("call: find_events", "call: find_event", "Did you mean 'find_events'"),
         ("from: events", "make: nothing", "no maker"),
         ("  solve:", "  uses: [nowhere]\n  solve:", "no category"),
