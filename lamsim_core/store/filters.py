@@ -31,6 +31,8 @@ class TrajectoryFilter(Record):
     tools: tuple[str, ...] = ()
     """At least one of these tools was called."""
     ended: tuple[Ending, ...] = ()
+    ids: tuple[str, ...] = ()
+    """Only these trajectories: those behind a number."""
 
 
 COLUMN_OF = {
@@ -64,6 +66,9 @@ def conditions(flt: TrajectoryFilter) -> tuple[str, dict[str, Any]]:
         if values := getattr(flt, name):
             params[name] = list(values)
             parts.append(f"list_has_any({name}, ${name})")
+    if flt.ids:
+        params["ids"] = list(flt.ids)
+        parts.append("id IN (SELECT unnest($ids))")
     outcomes = []
     if flt.passed is not None:
         outcomes.append("passed" if flt.passed else "NOT passed")

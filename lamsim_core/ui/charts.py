@@ -4,6 +4,7 @@ Nothing is said by colour alone, and no line has more than 2,000 points.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import streamlit as st
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 SERIES = ("#1d9488", "#c07a24", "#4a8fc4", "#8d78c2", "#84943a", "#c06c93", "#7f8a88")
 """Colours of series, in order. These and the next have a contrast of at least 3:1 on the light and the dark background."""
+SHAPES = ("circle", "square", "diamond", "triangle-up", "pentagon", "star", "hexagon")
+"""Shapes of marks, in the order of the colours."""
 FAILED, NEUTRAL = "#cf5f4b", "#7f8a88"
 """Colours with a meaning."""
 
@@ -28,6 +31,20 @@ FEW_BARS = 12
 _PERCENT_TICKS = {"tickvals": [0, 25, 50, 75, 100], "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"]}
 
 Point = tuple[float, float]
+
+
+class Track(NamedTuple):
+    """One series over time."""
+
+    name: str
+    times: Sequence[datetime]
+    values: Sequence[float]
+    amounts: Sequence[int]
+    """What each value rests on: the marks grow with it."""
+    told: Sequence[str]
+    """What is said of each value on hovering: clean text of our own."""
+    hollow: Sequence[bool]
+    """Which values are drawn as an outline."""
 
 
 class Rate(NamedTuple):
@@ -71,8 +88,8 @@ def rate_intervals(rates: Sequence[Rate]) -> "Figure":
     for place, rate in enumerate(rates):
         tint = colour(place)
         figure.add_scatter(
-            name=_named(rate.name),
-            y=[_named(rate.name)],
+            name=named(rate.name),
+            y=[named(rate.name)],
             x=[100 * rate.value],
             mode="markers",
             marker={"size": 13, "color": tint},
@@ -98,7 +115,7 @@ def rate_list(counts: Mapping[str, tuple[int, int]]) -> "Figure":
     """One policy's pass rates as lying bars: what is compared (a category, say) -> passed and planned."""
     import plotly.graph_objects as go
 
-    shown = {_named(name): count for name, count in counts.items() if count[1]}
+    shown = {named(name): count for name, count in counts.items() if count[1]}
     figure = go.Figure(
         go.Bar(
             orientation="h",
@@ -126,8 +143,8 @@ def rate_groups(groups: Mapping[str, Mapping[str, tuple[int, int]]]) -> "Figure"
     figure = go.Figure()
     for name, counts in groups.items():
         figure.add_bar(
-            name=_named(name),
-            x=[_named(key) for key in counts],
+            name=named(name),
+            x=[named(key) for key in counts],
             y=[100 * passed / planned if planned else None for passed, planned in counts.values()],
             text=[f"{100 * passed / planned:.0f}" if planned else "" for passed, planned in counts.values()],
             textposition="outside",
@@ -152,8 +169,8 @@ def amount_groups(groups: Mapping[str, Mapping[str, float]], *, unit: str) -> "F
         if amounts:
             figure.add_bar(
                 orientation="h",
-                name=_named(name),
-                y=[_named(kind) for kind in kinds],
+                name=named(name),
+                y=[named(kind) for kind in kinds],
                 x=[amounts.get(kind, 0) for kind in kinds],
                 marker_color=colour(place),
                 hovertemplate="%{y}, %{fullData.name}: %{x:.1f}<extra></extra>",
@@ -175,7 +192,7 @@ def count_bars(counts: Mapping[str, int], *, tint: str | None = None, unit: str 
     import plotly.graph_objects as go
 
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    shown = [(_named(name), count) for name, count in ranked[:MOST_BARS]]
+    shown = [(named(name), count) for name, count in ranked[:MOST_BARS]]
     if len(ranked) > MOST_BARS:
         shown.append((f"{len(ranked) - MOST_BARS} others", sum(count for _, count in ranked[MOST_BARS:])))
     figure = go.Figure(
@@ -258,6 +275,63 @@ def curve(points: Sequence[Point], *, title: str, x_title: str, smoothed: bool, 
     return _finish(figure, height=300, top=44)
 
 
+def over_time(
+    tracks: Sequence[Track], events: Mapping[str, datetime], *, title: str, percent: bool = False
+) -> "Figure":
+    """Several series over time, each with marks of its own shape, and upright lines at what happened in between.
+
+    Args:
+        tracks: the series, in the order of colours.
+        events: what happened, by its name.
+        title: title of the chart.
+        percent: whether the values are shares of 100.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for place, track in enumerate(tracks):
+        shape = SHAPES[place % len(SHAPES)]
+        figure.add_scatter(
+            name=named(track.name),
+            x=list(track.times),
+            y=list(track.values),
+            mode="lines+markers",
+            line={"width": 1.5, "color": colour(place)},
+            marker={
+                "size": [8 + min(9.0, amount**0.5 / 2) for amount in track.amounts],
+                "symbol": [f"{shape}-open" if hollow else shape for hollow in track.hollow],
+                "color": colour(place),
+                "line": {"width": 2, "color": colour(place)},
+                "opacity": 1,
+            },
+            cliponaxis=False,
+            hovertext=list(track.told),
+            hovertemplate="<b>%{fullData.name}</b><br>%{hovertext}<extra></extra>",
+        )
+    for name, when in events.items():
+        figure.add_shape(
+            type="line",
+            x0=when,
+            x1=when,
+            y0=0,
+            y1=1,
+            yref="paper",
+            line={"color": NEUTRAL, "width": 1.2, "dash": "dot"},
+        )
+        figure.add_annotation(
+            x=when, y=1, yref="paper", text=named(name), showarrow=False, textangle=-90, xanchor="right", yanchor="top"
+        )
+    times = [*(time for track in tracks for time in track.times), *events.values()]
+    spare = max((max(times) - min(times)) * 0.06, timedelta(minutes=5))
+    figure.update_xaxes(title=None, range=[min(times) - spare, max(times) + spare], nticks=6)
+    most = 100 if percent else 1.08 * max((value for track in tracks for value in track.values), default=1)
+    figure.update_yaxes(title=None, range=[0, most or 1], **(_PERCENT_TICKS if percent else {}))
+    figure.update_layout(title={"text": title, "font": {"size": 14}, "x": 0, "xanchor": "left"})
+    _finish(figure, height=330, legend=True, top=40)
+    figure.update_layout(legend={"itemsizing": "constant"})
+    return figure
+
+
 def draw_chart(figure: "Figure", *, key: str, alt: str) -> None:
     """Draw a figure so that zoom and hidden series stay when its data change.
 
@@ -271,7 +345,7 @@ def draw_chart(figure: "Figure", *, key: str, alt: str) -> None:
     st.plotly_chart(figure, key=key, theme="streamlit", config=config, alt=clean(alt, limit=200))
 
 
-def _named(name: str) -> str:
+def named(name: str) -> str:
     """A name as an axis can show it: Plotly reads a little HTML and LaTeX in texts, so their signs are exchanged."""
     return clean(name, limit=42).replace("<", "‹").replace(">", "›").replace("&", "＆").replace("$", "＄")
 

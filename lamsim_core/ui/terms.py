@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, get_args
 
 from lamsim_core.agent.policy import PLAIN_POLICIES
 from lamsim_core.errors import NotFoundError
-from lamsim_core.records import Blame, PolicyInfo, Sampling, Trajectory, Usage, Verdict
+from lamsim_core.records import Blame, ErrorClass, PolicyInfo, Sampling, Trajectory, Usage, Verdict
 from lamsim_core.tools import categories, get_category
 from lamsim_core.ui.draw import Color, clean
 from lamsim_core.ui.wording import duration, spaced
@@ -30,6 +30,27 @@ ENDINGS: Final = {
 BLAMES: Final[Mapping[Blame | None, str]] = {"tool": "the tool's fault", "task": "part of the task"}
 """Whose fault a failure is that is not held against the agent."""
 
+MISTAKES: Final[Mapping[ErrorClass, str]] = {
+    "structure": "The reply was no well-formed call, and no message either.",
+    "tool_name": "A tool was called that was not offered.",
+    "argument_missing": "A required argument was left out.",
+    "argument_unknown": "An argument was given that the tool does not have.",
+    "argument_type": "An argument had the wrong type, such as a text for a number.",
+    "argument_enum": "An argument was none of the values the tool allows.",
+    "argument_format": "An argument was not in the form the tool asks for, such as a date, or beyond its limits.",
+    "argument_value": "An argument was valid but not the value the task calls for.",
+    "tool_choice": "Another tool was called where the reference solution calls one.",
+    "execution": "The tool refused a valid call, for something in it did not exist or was not allowed.",
+    "repetition": "The same call was made again though nothing had changed since.",
+    "ungrounded": "Something was said or used that had not been looked up.",
+    "premature_end": "The attempt was closed before everything was done.",
+    "answer": "The closing message did not state the right answer.",
+    "state": "A change that was asked for was not made, or made with other values.",
+    "collateral": "Something was changed that nobody asked for.",
+    "ending": "The attempt was not closed with a message.",
+}
+"""Kinds of mistakes, each in a sentence."""
+
 DECISIONS: Final = {"accept": "Accepted", "reject": "Rejected", "undecided": "Undecided"}
 DECISION_ICONS: Final = {
     "accept": ":material/thumb_up:",
@@ -38,6 +59,7 @@ DECISION_ICONS: Final = {
 }
 
 assert set(PLAIN_POLICIES) < set(POLICIES)
+assert set(MISTAKES) == set(get_args(ErrorClass))
 
 
 def outcome(passed: bool | None) -> tuple[str, Color, str]:

@@ -1,14 +1,14 @@
 """The list of trajectories: what to filter by, one page of rows, and opening one of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
 from lamsim_core.store.filters import TrajectoryFilter
 from lamsim_core.store.queries import TrajectoryRow, count_trajectories, facets, find_trajectories
 from lamsim_core.ui import terms
-from lamsim_core.ui.draw import clean, guard
+from lamsim_core.ui.draw import chip, clean, guard
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.tables import BADGE_GREEN, BADGE_GREY, BADGE_RED, badge_column
 from lamsim_core.ui.wording import SPLIT_NAMES, moment, spaced
@@ -17,6 +17,8 @@ PAGE = "pages/3_Trajectories.py"
 FILTER = "trajectories.filter"
 """Session key of the filter in force, so that an opened trajectory knows what comes before and after it."""
 ORDER = "trajectories.newest_first"
+ONLY = "trajectories.only"
+"""Session key of the attempts behind a number, when that is all that is looked at."""
 OUTCOMES = {"Passed": {"passed": True}, "Failed": {"passed": False}, "Not scored": {"unscored": True}}
 OUTCOME_COLOURS = {"Passed": BADGE_GREEN, "Failed": BADGE_RED, "Not scored": BADGE_GREY}
 DECISION_COLOURS = {"Accepted": BADGE_GREEN, "Rejected": BADGE_RED}
@@ -32,6 +34,15 @@ MORE = {
     "runs": "Run",
 }
 """Filters behind the button, in the order shown."""
+
+
+class Only(NamedTuple):
+    """The attempts behind a number."""
+
+    what: str
+    """What they have in common."""
+    trajectories: tuple[str, ...]
+    """Their ids."""
 
 
 def current_filter() -> TrajectoryFilter:
@@ -82,9 +93,24 @@ def draw_filter(studio: Studio) -> TrajectoryFilter:
             )
             != "Oldest"
         )
-    given: dict[str, Any] = {**chosen, "text": text or "", **OUTCOMES.get(outcome or "", {})}
+    given: dict[str, Any] = {**chosen, "ids": _draw_only(), "text": text or "", **OUTCOMES.get(outcome or "", {})}
     st.session_state[FILTER] = TrajectoryFilter.model_validate(given)
     return current_filter()
+
+
+def _draw_only() -> tuple[str, ...]:
+    """Say which attempts are behind the number that led here, and let go of them; their ids, none for all."""
+    only = st.session_state.get(ONLY)
+    if not isinstance(only, Only):
+        return ()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        chip(f"Only: {only.what}", color="primary", icon=":material/filter_center_focus:")
+        st.button("Show all", key="trajectories_show_all", type="tertiary", icon=":material/close:", on_click=_let_go)
+    return only.trajectories
+
+
+def _let_go() -> None:
+    st.session_state.pop(ONLY, None)
 
 
 def _kept(name: str, known: Sequence[str]) -> list[str]:
@@ -150,6 +176,7 @@ def clear_filter() -> None:
     for name in ("text", "outcome", *MORE):
         st.session_state.pop(f"trajectories_{name}", None)
     st.session_state.pop(FILTER, None)
+    st.session_state.pop(ONLY, None)
 
 
 def trajectory_table(rows: Sequence[TrajectoryRow], *, key: str) -> None:

@@ -51,11 +51,18 @@ def between(start: str | None, end: str | None) -> float | None:
         return None
 
 
+def local_time(written: str | None) -> datetime | None:
+    """A moment as records write it, in the time zone of the browser; None when it cannot be read."""
+    try:
+        return datetime.fromisoformat(written or "").astimezone(_zone())
+    except ValueError:
+        return None
+
+
 def moment(written: str | None) -> str:
     """A moment as records write it, in the time zone of the browser: ``today 14:03`` or ``2026-11-23 14:03``."""
-    try:
-        here = datetime.fromisoformat(written or "").astimezone(_zone())
-    except ValueError:
+    here = local_time(written)
+    if here is None:
         return DASH
     if here.date() == datetime.now(here.tzinfo).date():
         return here.strftime("today %H:%M")

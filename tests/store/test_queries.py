@@ -89,6 +89,11 @@ FILTERS: list[tuple[dict[str, Any], Any]] = [
     ({"error_classes": ("execution", "answer")}, lambda i, r: classes(r) & {"execution", "answer"}),
     ({"tools": ("delete_event",)}, lambda i, r: "delete_event" in tools(r)),
     ({"tools": ("no_such_tool",)}, lambda i, r: False),
+    ({"ids": (RECORDS[7].id, RECORDS[3].id, "trj_unknown")}, lambda i, r: i in (3, 7)),
+    (
+        {"ids": (RECORDS[7].id, RECORDS[3].id), "categories": ("banking",)},
+        lambda i, r: r.task.category == "banking" and i in (3, 7),
+    ),
     ({"ended": ("step_limit",)}, lambda i, r: r.ended == "step_limit"),
     (
         {"categories": ("email",), "passed": True, "text": "2"},
@@ -278,7 +283,7 @@ def test_an_empty_store_answers_everything(tmp_path: Path) -> None:
     index.sync()
     assert find_trajectories(index) == []
     assert count_trajectories(index) == 0
-    assert set(facets(index)) == {*TrajectoryFilter.model_fields} - {"text", "passed", "unscored"}
+    assert set(facets(index)) == {*TrajectoryFilter.model_fields} - {"text", "passed", "unscored", "ids"}
     assert not any(facets(index).values())
     assert [*runs(index), *datasets(index), *adapters(index), *evaluations(index)] == []
     assert overview(index).newest is None

@@ -1,12 +1,13 @@
 """Charts stay small, keep zoom between runs, and read on both backgrounds."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from lamsim_core.ui import charts
-from lamsim_core.ui.charts import FAILED, MOST_BARS, MOST_POINTS, NEUTRAL, SERIES, Rate
+from lamsim_core.ui.charts import FAILED, MOST_BARS, MOST_POINTS, NEUTRAL, SERIES, Rate, Track
 
 LIGHT, DARK = "#fcfbf8", "#14191b"
 
@@ -101,3 +102,30 @@ def test_names_cannot_be_markup(figure: Any) -> None:
     for trace in made["data"]:
         for text in (trace.get("name", ""), *trace["y"], *trace["x"]):
             assert not set("<>&$\x00\u202e") & set(str(text))
+
+
+def test_series_over_time_differ_in_shape_and_say_what_happened() -> None:
+    start = datetime(2026, 1, 1)
+    times = [start, start + timedelta(days=1)]
+    tracks = [
+        Track("base", times, [10.0, 20.0], [1, 10_000], ["few", "many"], [True, False]),
+        Track("<b>tuned", times[1:], [0.0], [4], ["none"], [False]),
+    ]
+    made = spec(charts.over_time(tracks, {"<i>tuned</i> trained": times[1]}, title="Passed", percent=True))
+    base, tuned = made["data"]
+    assert base["marker"]["symbol"] == ["circle-open", "circle"]
+    assert tuned["marker"]["symbol"] == ["square"]
+    few, many = base["marker"]["size"]
+    assert few < many < 20
+    assert tuned["name"] == "‹b›tuned"
+    assert made["layout"]["annotations"][0]["text"] == "‹i›tuned‹/i› trained"
+    assert made["layout"]["yaxis"]["range"] == [0, 100]
+
+
+def test_one_run_without_any_failure_has_axes() -> None:
+    made = spec(
+        charts.over_time([Track("base", [datetime(2026, 1, 1)], [0.0], [1], [""], [False])], {}, title="Failed")
+    )
+    low, high = made["layout"]["xaxis"]["range"]
+    assert low < high
+    assert made["layout"]["yaxis"]["range"] == [0, 1]
