@@ -116,6 +116,7 @@ def rescore(
             again = judge_again(trajectory)
         except ValueError:
             found.unjudged += 1
+            on_progress(number, len(positions), "")
             continue
         found.judged += 1
         pure = Judged(again.steps, again.end.verdicts, again.end.passed)
@@ -143,7 +144,9 @@ def substance(trajectory: Trajectory) -> object:
 
 
 def _said(verdicts: Sequence[Verdict]) -> list[tuple[object, ...]]:
-    return [(v.check, v.outcome, v.error_class, v.path, v.counts) for v in verdicts]
+    """Sorted, since the order in which changed rows are listed says nothing."""
+    said = [(v.check, v.outcome, v.error_class or "", v.path or "", v.counts) for v in verdicts]
+    return sorted(said)
 
 
 def _survey(
