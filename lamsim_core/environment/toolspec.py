@@ -9,6 +9,7 @@ import docstring_parser
 from pydantic import BaseModel, JsonValue, create_model
 
 from lamsim_core.environment.arguments import ArgumentValidator
+from lamsim_core.environment.frozen import thawed
 from lamsim_core.environment.world import World
 from lamsim_core.records import ToolSchema
 
@@ -65,9 +66,15 @@ class ToolSpec:
         )
 
     def run(self, world: World, arguments: dict[str, JsonValue]) -> JsonValue:
-        """Call the function with valid arguments. Raises ToolRefusedError when the tool says no."""
+        """Call the function with a copy of valid arguments, so that it cannot edit the call on record.
+
+        Raises:
+            ToolRefusedError: the tool says no.
+        """
         given = {
-            self.parameters.get(name, name): int(value) if name in self.integers and isinstance(value, float) else value
+            self.parameters.get(name, name): int(value)
+            if name in self.integers and isinstance(value, float)
+            else thawed(value)
             for name, value in arguments.items()
         }
         return self.function(world, **given)

@@ -1,7 +1,8 @@
 """A world: plain tables of rows with a clock and an id source. Nothing else gives time or identifiers.
 
-Rows are replaced, never edited in place, so a snapshot is a shallow copy and a comparison can use identity first. The
-state hash is a sum of row hashes (a multiset hash), so a change costs only the rows it touches.
+Rows are replaced, never edited in place (their lists and objects refuse it too), so a snapshot is a shallow copy and a
+comparison can use identity first. The state hash is a sum of row hashes (a multiset hash), so a change costs only the
+rows it touches.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lamsim_core.canonical import canonical_json
+from lamsim_core.environment.frozen import SCALARS, frozen
 from lamsim_core.records import RowChange
 
 FrozenRow = Mapping[str, Any]
@@ -135,15 +137,15 @@ class World:
         )
 
     def _put(self, table: str, row_id: str, row: Mapping[str, Any]) -> FrozenRow:
-        frozen = MappingProxyType(dict(row))
-        new_hash = _row_hash(table, row_id, frozen)
+        kept = MappingProxyType({k: v if type(v) in SCALARS else frozen(v) for k, v in row.items()})
+        new_hash = _row_hash(table, row_id, kept)
         old = self._tables[table].get(row_id)
         self._remember(table, row_id, old)
         if old is not None:
             self._hash -= _row_hash(table, row_id, old)
-        self._tables[table][row_id] = frozen
+        self._tables[table][row_id] = kept
         self._hash = (self._hash + new_hash) % _HASH_SPACE
-        return frozen
+        return kept
 
     def _remember(self, table: str, row_id: str, old: FrozenRow | None) -> None:
         if self._saved is not None:

@@ -4,7 +4,7 @@ An attempt:  R = 1 when every gate the task names passed
                  0 when the agent failed one
                  None ("not scored") when none was failed by the agent, but one could not be judged, or was failed by
                  the fault of a tool or of the task itself
-An action:   r = 1 when none of its gates failed, 0 when the agent failed one, None when a gate broke down and none failed
+An action:   r = 0 when the agent failed one of its gates, None when it failed none but one broke down, else 1
 
 An action may be worth 1 in an attempt worth 0, and the other way round: an agent that recovers has done the task.
 Preference pairs are made between actions of unequal r, or between attempts of unequal R.

@@ -40,9 +40,9 @@ def net_changes(changes: Iterable[RowChange]) -> tuple[RowChange, ...]:
 
 
 def compare_changes(goal: Sequence[RowChange], made: Sequence[RowChange]) -> StateComparison:
-    """Match every wanted change with one that was made."""
+    """Match every wanted change with one that was made. The order in which changes are listed makes no difference."""
     goal_new, made_new = _new_ids(goal), _new_ids(made)
-    left = list(made)
+    left = sorted(made, key=lambda change: (change.table, change.id))
     missing: list[RowChange] = []
     wrong: list[tuple[RowChange, RowChange]] = []
     unmatched: list[RowChange] = []

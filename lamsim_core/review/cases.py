@@ -1,20 +1,20 @@
-"""Disagreements as regression cases: a verdict people settled, with all that is needed to judge it again.
+"""Corrections as regression cases: a verdict people settled, with all that is needed to judge it again.
 
 A case is one JSON file. The test suite replays every case in ``tests/feedback/cases``; the check passes when it now says
 what people said.
 """
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from lamsim_core.errors import InvalidInputError
-from lamsim_core.feedback import judge_again
+from lamsim_core.feedback import final_checks, judge_again
 from lamsim_core.feedback.registry import check_versions
 from lamsim_core.files import write_atomic
 from lamsim_core.records import ErrorClass, Outcome, Record, Review, Trajectory
-from lamsim_core.review.agreement import disagreements
-from lamsim_core.review.corrections import newest_by_reviewer, outcome_at
+from lamsim_core.review.corrections import corrections, outcome_at
 from lamsim_core.store import Index
 from lamsim_core.store.queries import stored_trajectory
 from lamsim_core.store.rejudged import reviews
@@ -39,6 +39,12 @@ class Case(Record):
     reason: str
     trajectory: Trajectory
 
+    @model_validator(mode="after")
+    def _is_about_an_action(self) -> Self:
+        if self.step is not None and not 0 <= self.step < len(self.trajectory.steps):
+            raise ValueError(f"there is no action {self.step}")
+        return self
+
 
 class Replayed(Record):
     """What a check says of a case now."""
@@ -46,22 +52,14 @@ class Replayed(Record):
     case: str
     wanted: Outcome
     says: Outcome | None
-    """None when the check is gone."""
+    """None when the check is gone, or a gate that the task names."""
     right: bool
 
 
 def cases(index: Index) -> list[Case]:
-    """Every disagreement that its reviewer still stands by after seeing the verdict, the newest first."""
-    found = reviews(index)
-    seen = newest_by_reviewer(found, blind=False)
-    made = []
-    for first in disagreements(found):
-        last = seen.get(first.place, {}).get(first.reviewer)
-        if last is not None and not last.corrects:
-            continue  # having seen the verdict, the reviewer gave in
-        review = last or first
-        made.append(_case(review, stored_trajectory(index, review.trajectory)))
-    return made
+    """Every correction in force: verdicts somebody contradicts in sight of them and nobody defends, the newest first."""
+    settled = sorted(corrections(reviews(index)).values(), key=lambda review: (review.created, review.id), reverse=True)
+    return [_case(review, stored_trajectory(index, review.trajectory)) for review in settled]
 
 
 def _case(review: Review, trajectory: Trajectory) -> Case:
@@ -78,11 +76,9 @@ def _case(review: Review, trajectory: Trajectory) -> Case:
 
 
 def replay(case: Case) -> Replayed:
-    """What the checks in force say of a case.
-
-    Raises:
-        ValueError: its task names a gate that does not exist any more.
-    """
+    """What the checks in force say of a case."""
+    if not set(case.trajectory.task.checks) <= set(final_checks()):  # then nothing can be judged by it any more
+        return Replayed(case=case.id, wanted=case.wanted, says=None, right=False)
     again = judge_again(case.trajectory)
     verdicts = again.end.verdicts if case.step is None else again.steps[case.step]
     says = outcome_at(verdicts, case.check) if case.check in check_versions() else None

@@ -1,15 +1,18 @@
 """Rescoring as a job: judge what is stored again, keep the new verdicts, and record what changed."""
 
+from pathlib import Path
 from typing import Any
 
 from lamsim_core.canonical import new_id
 from lamsim_core.errors import StoppedError
 from lamsim_core.feedback.registry import check_versions, checks_hash
+from lamsim_core.files import write_atomic
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.jobs.job import now
 from lamsim_core.records import Record, Rescore
 from lamsim_core.review.rescore import rescore
 from lamsim_core.store import Store
+from lamsim_core.store.segments import read_records
 
 ID_FILE = "rescore.txt"
 
@@ -29,8 +32,9 @@ def run(context: JobContext) -> dict[str, Any]:
     """
     params = context.read(RescoreParams)
     path = context.folder / ID_FILE
-    if not path.exists():
-        path.write_text(new_id("rsc"), encoding="ascii")
+    resumed = path.exists()
+    if not resumed:
+        write_atomic(path, new_id("rsc"))
     rescore_id = path.read_text(encoding="ascii").strip()
     author, started = context.settings.author, context.job.created
     with Store(context.settings) as store:
@@ -45,7 +49,8 @@ def run(context: JobContext) -> dict[str, Any]:
         )
         if found.stopped:
             raise StoppedError("Stopped; the new verdicts found so far are kept. Resume the job to judge the rest.")
-        record = Rescore(
+        already = _stored(context.settings.journal, rescore_id) if resumed else None
+        record = already or Rescore(
             id=rescore_id,
             created=started,
             finished=now(),
@@ -59,5 +64,12 @@ def run(context: JobContext) -> dict[str, Any]:
             outcomes=dict(sorted(found.outcomes.items())),
             changes=found.verdict_changes(),
         )
-        store.add(record)
+        if already is None:
+            store.add(record)
     return {"rescore": record.id, "judged": record.judged, "unjudged": record.unjudged, "changed": record.changed}
+
+
+def _stored(journal: Path, rescore_id: str) -> Rescore | None:
+    """The record of a rescore that ended before its job could say so."""
+    found = (record for _, record in read_records(journal, "rescore"))
+    return next((record for record in found if isinstance(record, Rescore) and record.id == rescore_id), None)

@@ -116,6 +116,7 @@ def rescore(
             again = judge_again(trajectory)
         except ValueError:
             found.unjudged += 1
+            on_progress(number, len(positions), "")
             continue
         found.judged += 1
         pure = Judged(again.steps, again.end.verdicts, again.end.passed)

@@ -87,7 +87,7 @@ def agreement() -> Report:
 def cases(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the cases are written.")],
 ) -> Report:
-    """Write every disagreement that a reviewer stands by as a regression case, one file each."""
+    """Write every verdict people corrected, and nobody defends, as a regression case, one file each."""
     from lamsim_core.review.cases import export
     from lamsim_core.store import Store
 
@@ -99,7 +99,7 @@ def cases(
 
 
 def replay(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of cases.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", exists=True, file_okay=False, help="A folder of cases.")],
 ) -> Report:
     """Judge regression cases by the checks of today; exit code 1 when one does not say what people settled."""
     from lamsim_core.review.cases import ENDING, read_case

@@ -17,6 +17,7 @@ from lamsim_core.review.agreement import (
     with_checks,
 )
 from lamsim_core.review.cases import cases
+from lamsim_core.review.corrections import newest_by_reviewer
 from lamsim_core.store.rejudged import reviews
 from lamsim_core.ui import terms
 from lamsim_core.ui.charts import draw_chart, matrix
@@ -148,7 +149,7 @@ def _disagreements(studio: Studio, found: Sequence[Review]) -> None:
     if not wrong:
         st.caption("None: every answer met the verdict.")
         return
-    settled = {(r.place, r.reviewer): r for r in found if not r.blind and r.answer != "withdrawn"}
+    seen = newest_by_reviewer(found, blind=False)
     states = {
         "stands": ("Corrected", BADGE_ORANGE),
         "gave_in": ("Check was right", BADGE_GREEN),
@@ -156,7 +157,7 @@ def _disagreements(studio: Studio, found: Sequence[Review]) -> None:
     }
     rows = []
     for review in wrong:
-        last = settled.get((review.place, review.reviewer))
+        last = seen.get(review.place, {}).get(review.reviewer)
         state = "open" if last is None else "stands" if last.corrects else "gave_in"
         rows.append(
             {

@@ -221,8 +221,8 @@ def matrix(counts: Sequence[Sequence[int]], *, rows: Sequence[str], columns: Seq
     figure = go.Figure(
         go.Heatmap(
             z=[[count / most for count in row] for row in counts],
-            x=[_named(name) for name in columns],
-            y=[_named(name) for name in rows],
+            x=[named(name) for name in columns],
+            y=[named(name) for name in rows],
             text=[[f"{count:,}" for count in row] for row in counts],
             texttemplate="%{text}",
             textfont={"size": 18},

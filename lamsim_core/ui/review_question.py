@@ -157,29 +157,26 @@ def _verdict(place: Place, trajectory: Trajectory) -> None:
 
 def _settle(studio: Studio, place: Place, position: int) -> None:
     """After an answer that contradicts the check: who is right?"""
-    holds = place.outcome == "pass"
     st.markdown("**You say otherwise.** Who is right?")
-    error_class: ErrorClass | None = None
-    blame: Blame = "agent"
-    if holds:  # the check found nothing, the reviewer does
+    if place.outcome == "pass":  # the check found nothing, the reviewer does
         likely = CLASS_OF_CHECK.get(place.check)
         classes = list(dict.fromkeys(CLASS_OF_CHECK.values()))
-        error_class = st.selectbox(
+        st.selectbox(
             "What kind of mistake it is",
             classes,
             index=classes.index(likely) if likely else 0,
             format_func=spaced,
-            key="review.class",
+            key=f"review.class.{position}",
         )
-        blame = st.pills(
+        st.pills(
             "Whose fault",
             list(BLAMES),
             default="agent",
             required=True,
             format_func=BLAMES.__getitem__,
-            key="review.blame",
+            key=f"review.blame.{position}",
         )
-    reason = st.text_input("Why, in a sentence", key=f"review.reason.{position}", max_chars=reviewing.LONGEST_REASON)
+    st.text_input("Why, in a sentence", key=f"review.reason.{position}", max_chars=reviewing.LONGEST_REASON)
     with st.container(horizontal=True):
         st.button(
             "I am right",
@@ -189,7 +186,7 @@ def _settle(studio: Studio, place: Place, position: int) -> None:
             shortcut="S",
             help="Corrects the verdict: the attempt is scored anew, the old verdict stays on record.",
             on_click=_settled,
-            args=(studio, True, error_class, blame, reason),
+            args=(studio, True, position),
         )
         st.button(
             "The check is right",
@@ -197,11 +194,16 @@ def _settle(studio: Studio, place: Place, position: int) -> None:
             icon=":material/gavel:",
             shortcut="K",
             on_click=_settled,
-            args=(studio, False, None, blame, reason),
+            args=(studio, False, position),
         )
 
 
-def _settled(studio: Studio, stands: bool, error_class: ErrorClass | None, blame: Blame, reason: str) -> None:
+def _settled(studio: Studio, stands: bool, position: int) -> None:
+    """Read the form now: what was typed last is not yet known when the buttons are drawn."""
+    found = st.session_state
+    error_class: ErrorClass | None = found.get(f"review.class.{position}")
+    blame: Blame = found.get(f"review.blame.{position}") or "agent"
+    reason = str(found.get(f"review.reason.{position}") or "")
     reviewing.settle(studio, stands=stands, error_class=error_class, blame=blame, reason=reason)
 
 

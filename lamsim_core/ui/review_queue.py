@@ -95,6 +95,7 @@ def _filter(policies: list[str]) -> PlaceFilter:
         default=models,
         format_func=lambda name: clean(terms.policy_name(name)),
         key="review_policies",
+        persist_state="session",
         placeholder="Anybody",
     )
     checks = st.multiselect(
@@ -102,6 +103,7 @@ def _filter(policies: list[str]) -> PlaceFilter:
         [*action_checks(), *final_checks()],
         format_func=terms.check_title,
         key="review_checks",
+        persist_state="session",
         placeholder="Every check",
     )
     outcomes = st.pills(
@@ -109,10 +111,14 @@ def _filter(policies: list[str]) -> PlaceFilter:
         ["fail", "pass"],
         selection_mode="multi",
         key="review_outcomes",
+        persist_state="session",
         help="Choosing only one of them gives the answer away.",
     )
     gates = st.toggle(
-        "Only what counts", key="review_gates", help="Leaves out failures of diagnosis, which cost nothing."
+        "Only what counts",
+        key="review_gates",
+        persist_state="session",
+        help="Leaves out failures of diagnosis, which cost nothing.",
     )
     return PlaceFilter(policies=tuple(picked), checks=tuple(checks), outcomes=tuple(outcomes), gates_only=gates)
 

@@ -113,8 +113,8 @@ def answer(studio: Studio, agrees: bool | None) -> None:
         said = "holds" if agrees else "fails"
     else:
         said = _same(place) if agrees else _opposite(place)
-    if session.blind and session.answer is not None and session.answer.blind:
-        return  # a blind answer cannot be changed once the verdict was seen; it can be taken back by undo
+    if session.blind and session.answer is not None:
+        return  # the verdict was seen: a blind answer cannot be given any more, only taken back by undo
     session.contrary = None
     if not session.blind and agrees is False:
         session.contrary = spot(place)  # stored when it is settled
@@ -145,6 +145,7 @@ def settle(studio: Studio, *, stands: bool, error_class: ErrorClass | None, blam
         reason=reason,
     )
     if review is not None:
+        session.contrary = None
         session.notice = "Corrected; the attempt is scored anew." if stands else "Noted: the check is right."
         move(1)
 
