@@ -1,3 +1,3 @@
 """LAM Simulator: tool-calling agents explore simulated tasks, are judged on every action, and learn from what passed."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
