@@ -7,7 +7,7 @@ export HF_HUB_OFFLINE := 1
 export TRANSFORMERS_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: app test check verify shots clean
+.PHONY: app test check verify prove shots clean
 
 app: $(VENV)/.ready            ## set up what is missing, then serve the app on this machine
 	@$(BIN)/python -m lamsim_core provision
@@ -25,6 +25,9 @@ check: $(VENV)/.ready-dev       ## lint and types
 
 verify: $(VENV)/.ready          ## every task template on 20 seeds
 	$(BIN)/python -m lamsim_core verify --seeds 20
+
+prove: $(VENV)/.ready           ## the feedback by mutation: errors found, legal ways spared, cheats stopped
+	$(BIN)/python -m lamsim_core prove --seeds 3
 
 shots: $(VENV)/.ready-dev       ## screenshots of every page, light and dark, into test-results/
 	@scripts/ensure_chromium

@@ -4,11 +4,13 @@ import importlib.util
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
+from lamsim_core.feedback import Check, action_checks, final_checks
+from lamsim_core.records import ErrorClass
 from lamsim_core.settings import REPOSITORY
 from lamsim_core.tasks import verify_template
 from lamsim_core.tasks.template import parse_templates
@@ -71,3 +73,17 @@ def test_the_tree_of_the_readme_is_there() -> None:
     for indent, name in (match.groups() for match in entries):
         path = REPOSITORY / ("lamsim_core" if indent else "") / name
         assert name == "var/" or path.exists(), f"README names {name}"
+
+
+def test_every_error_class_and_every_check_is_in_the_table() -> None:
+    text = (DOCS / "feedback.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    assert [row[1].strip(" `") for row in rows] == [*get_args(ErrorClass)]
+    checks: dict[str, Check[Any]] = {**action_checks(), **final_checks()}
+    in_table = {name for row in rows for name in re.findall(r"`([a-z._]+)`", row[2])}
+    assert in_table <= set(checks)
+    without_class = set(checks) - in_table
+    assert without_class == {"path.progress", "path.cost"} and all(f"`{name}`" in text for name in without_class)
+    for row in rows:
+        kinds = {"gate" if checks[name].gate else "diagnostic" for name in re.findall(r"`([a-z._]+)`", row[2])}
+        assert all(kind in row[2] + row[3] or "both" in row[3] for kind in kinds), row[1]

@@ -42,12 +42,15 @@ class ArgumentValidator:
         self._validator = jsonschema_rs.Draft202012Validator(dict(parameters))
 
     def faults(self, arguments: dict[str, JsonValue]) -> tuple[ArgumentFault, ...]:
-        """Every fault, in the schema's order; empty when the arguments are valid."""
+        """Every fault, in the schema's order; empty when the arguments are valid.
+
+        A value of the wrong type has that fault alone: what else is wrong with it says nothing more.
+        """
         if self._validator.is_valid(arguments):
             return ()
-        return tuple(
-            fault for error in self._validator.iter_errors(arguments) for fault in self._explain(error, arguments)
-        )
+        found = [fault for error in self._validator.iter_errors(arguments) for fault in self._explain(error, arguments)]
+        mistyped = {fault.path for fault in found if fault.name == "type"}
+        return tuple(fault for fault in found if fault.name == "type" or fault.path not in mistyped)
 
     def _explain(self, error: Any, arguments: dict[str, JsonValue]) -> list[ArgumentFault]:
         kind = error.kind

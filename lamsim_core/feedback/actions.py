@@ -1,14 +1,18 @@
 """Checks of single actions by themselves: structure, tool name, arguments against the schema, execution, repetition."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lamsim_core.environment.arguments import FaultName, did_you_mean
 from lamsim_core.feedback.reference import same_call
 from lamsim_core.feedback.registry import Abstain, Action, Fail, Finding, action_check
 from lamsim_core.records import Blame, ErrorClass
 
-_LOOKS_LIKE_A_CALL = re.compile(r"</?tool_call>|[\"']arguments[\"']\s*:|[\"']name[\"']\s*:\s*[\"']\w+[\"']\s*,")
+_MARKS_OF_CALLS = re.compile(
+    r"</?tool_call>|<function[=\s>]|\[TOOL_CALLS\]|<\|python_tag\|>|[\"']arguments[\"']\s*:|"
+    r"[\"'](?:name|function|tool)[\"']\s*:\s*[\"'][\w.-]+[\"']\s*,\s*[\"'](?:parameters|args|input)[\"']\s*:"
+)
+"""What only a call holds, in this form or in one of those that other models write."""
 _UNREAD = Abstain("The call could not be read.")
 _MESSAGE = Abstain("The action is a message to the user.")
 _NOT_OFFERED = Abstain("The tool is not one of those offered.")
@@ -21,12 +25,11 @@ _CLASSES: dict[FaultName, ErrorClass] = {
 }
 
 
-@action_check("structure", version=1, gate=True)
+@action_check("structure", version=2, gate=True)
 def structure(action: Action) -> Iterator[Finding]:
     """The reply is a well-formed call, or a message that is not a broken call."""
     if action.call is None:
-        found = _LOOKS_LIKE_A_CALL.search(action.text)
-        if found:
+        if _looks_like_a_call(action.text, [tool.name for tool in action.task.tools]):
             yield Fail(
                 "structure",
                 "The reply looks like a tool call, but is not written as one.",
@@ -114,7 +117,7 @@ def execution(action: Action) -> Iterator[Finding]:
         call = action.call
         content = seen.content
         message = str(content.get("error", "")) if isinstance(content, dict) else ""
-        intended = any(gold.fails and same_call(call, gold) for gold in action.task.gold)
+        intended = any(gold.fails and same_call(call, gold, action.task) for gold in action.task.gold)
         note = " Finding that out is part of the task." if intended else ""
         blame: Blame = "task" if intended else "agent"
         yield Fail("execution", f"The tool refused: {message}{note}", "$", None, content, blame)
@@ -138,6 +141,18 @@ def repetition(action: Action) -> Iterator[Finding]:
             why = f"The same call was made in step {step.index + 1} and nothing has changed since."
             yield Fail("repetition", why, "$", evidence={"first_made": step.index})
             return
+
+
+def _looks_like_a_call(text: str, offered: Sequence[str]) -> bool:
+    """Whether a message holds the marks of a call, names an offered tool as one, or is a call in the style of Python."""
+    if _MARKS_OF_CALLS.search(text):
+        return True
+    names = "|".join(map(re.escape, offered))
+    named = rf"[\"'](?:name|function|tool)[\"']\s*:\s*[\"'](?:{names})[\"']"
+    if re.search(named, text) is not None:
+        return True
+    bare = text.strip(" \n\r\t[]`;")
+    return bare.endswith(")") and re.match(rf"(?:\w{{1,20}}\n)?(?:{names}) ?\(", bare) is not None
 
 
 def _no_call(action: Action) -> Abstain | None:

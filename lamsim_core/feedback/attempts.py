@@ -1,14 +1,17 @@
 """Checks of finished attempts: how it ended, the answer, the state, collateral damage, and diagnosis of the way there."""
 
+import re
 from collections.abc import Iterator
 
 from lamsim_core.feedback.answer import judge_answer
-from lamsim_core.feedback.grounding import why_ungrounded
+from lamsim_core.feedback.grounding import recited, why_ungrounded
 from lamsim_core.feedback.reference import Deviation, deviations
 from lamsim_core.feedback.registry import Abstain, Attempt, Fail, Finding, final_check
 from lamsim_core.feedback.state import compare_changes
-from lamsim_core.records import Blame, RowChange
+from lamsim_core.records import Blame, ExpectedAnswer, RowChange
 
+_MOST_RECITED = 8
+"""Values of results that a closing message may name beside the answer before it counts as a list of candidates."""
 _CUT_SHORT = Abstain("The attempt did not come to its end.")
 
 
@@ -40,7 +43,7 @@ def answer_value(attempt: Attempt) -> Iterator[Finding]:
     elif attempt.unfinished:
         yield _CUT_SHORT
     else:
-        why = judge_answer(attempt.answer or "", attempt.task.instruction, expected)
+        why = _why_wrong(attempt, expected)
         if why:
             wanted = {"decline": "a message that no offered tool fits", "ask": "a question for what is missing"}
             yield Fail(
@@ -53,6 +56,19 @@ def answer_value(attempt: Attempt) -> Iterator[Finding]:
             )
 
 
+def _why_wrong(attempt: Attempt, expected: ExpectedAnswer) -> str | None:
+    """Why the closing message is not the expected answer. A request that is only said again says nothing."""
+    instruction = attempt.task.instruction
+    said = re.sub(re.escape(instruction.strip()), " ", attempt.answer or "", flags=re.IGNORECASE)
+    why = judge_answer(said, instruction, expected)
+    if why or expected.kind in ("decline", "ask"):
+        return why
+    others = recited(said, expected, attempt.steps, instruction)
+    if len(others) > _MOST_RECITED:
+        return f"The closing message recites what was seen ({', '.join(others[:3])}, ...); it should state only the answer."
+    return None
+
+
 @final_check("answer.grounded", version=2, gate=True)
 def answer_grounded(attempt: Attempt) -> Iterator[Finding]:
     """The answer was looked up: results that were seen hold it, or what it follows from."""
@@ -62,7 +78,7 @@ def answer_grounded(attempt: Attempt) -> Iterator[Finding]:
     elif attempt.unfinished:
         yield _CUT_SHORT
     else:
-        why = why_ungrounded(expected, attempt.steps)
+        why = why_ungrounded(expected, attempt.steps, attempt.task.instruction)
         if why:
             yield Fail("ungrounded", why, "$.answer", None, (attempt.answer or "")[:500], _undone(attempt))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pydantic import JsonValue
 
 from lamsim_core.feedback.grounding import leaves, why_ungrounded
-from lamsim_core.feedback.reference import calls_left, nearest, same_call
+from lamsim_core.feedback.reference import matched, nearest, same_call
 from lamsim_core.feedback.registry import Abstain, Action, Fail, Finding, action_check
 from lamsim_core.feedback.state import compare_changes, net_changes
 from lamsim_core.records import RowChange
@@ -44,9 +44,9 @@ def arguments_value(action: Action) -> Iterator[Finding]:
         yield _NO_CALL
         return
     off_track = seen.fault == "refused" or (seen.ok and _unwanted(action))
-    if not off_track or any(same_call(call, reference) for reference in action.task.gold):
+    if not off_track or any(same_call(call, reference, action.task) for reference in action.task.gold):
         return
-    for argument, expected, got in nearest(call, calls_left(action.task.gold, action.history)):
+    for argument, expected, got in nearest(call, matched(action.task, action.history).left, action.task):
         why = f"{argument} should be {_short(expected)} here, not {_short(got)}."
         yield Fail("argument_value", why, f"$.arguments.{argument}", expected, got)
 
@@ -63,12 +63,15 @@ def ending_premature(action: Action) -> Iterator[Finding]:
         return
     found = compare_changes(task.goal, net_changes(change for step in action.history for change in step.changes))
     undone = len(found.missing) - len(found.wrong)
-    left = [call.name for call in calls_left(task.gold, action.history)]
+    calls = matched(task, action.history)
+    left = [call.name for call in calls.left]
+    if found.wrong and calls.at_the_end:
+        undone += len(found.wrong)  # begun and left off, such as a new event to which nobody was invited yet
     if undone > 0:
         rows = f"{undone} of the changes asked for {'is' if undone == 1 else 'are'} still to be made"
         yield Fail("premature_end", f"The agent closed the attempt though {rows}.", "$", list(left), None)
     elif task.answer is not None and task.answer.kind not in ("decline", "ask"):
-        why = why_ungrounded(task.answer, action.history)
+        why = why_ungrounded(task.answer, action.history, task.instruction)
         if why:
             yield Fail("premature_end", f"The agent closed the attempt too early. {why}", "$", list(left), None)
 

@@ -27,23 +27,46 @@ def same_leaf(one: JsonValue, other: JsonValue) -> bool:
     return _form(one) == _form(other)
 
 
-def why_ungrounded(answer: ExpectedAnswer, steps: Sequence[Step]) -> str | None:
+def why_ungrounded(answer: ExpectedAnswer, steps: Sequence[Step], instruction: str = "") -> str | None:
     """Why nothing an agent saw can have told it the answer, in a sentence for the agent; None when something can.
 
     A value that a result holds must have been seen; a value that has to be worked out needs a result it follows from.
-    Other ways to the same knowledge count: only what was seen matters, not which tool told it.
+    Other ways to the same knowledge count: only what was seen matters, not which tool told it. What the request says
+    itself is no sign that anything was looked up.
     """
     seen = _seen(steps)
     if seen is None:
         return "The answer was given without looking anything up."
-    if all(holds(seen, value) for value in values_of(answer)) and (answer.direct or not common_number(answer.value)):
+    whole = all(holds(seen, value) for value in values_of(answer))
+    if whole and (answer.direct or not common_number(answer.value)):
         return None
     if answer.direct and answer.kind != "number":
         return "The answer was not looked up: no result that was seen holds it."
     forms = {_form(leaf) for leaf in seen}
-    if all(not group or forms & {_form(leaf) for leaf in group} for group in answer.sources):
+    groups = [group if whole else _unsaid(group, instruction) for group in answer.sources]
+    if all(not group or forms & {_form(leaf) for leaf in group} for group in groups):
         return None
     return "The answer was not looked up: no result that was seen holds what it follows from."
+
+
+def recited(text: str, answer: ExpectedAnswer, steps: Sequence[Step], instruction: str) -> list[str]:
+    """The values of results that a closing message names beside the answer; those the request says do not count."""
+    said, asked = normalise(text), normalise(instruction)
+    own = [normalise(str(value)) for value in values_of(answer)]
+    seen = dict.fromkeys(filter(None, (normalise(str(leaf)) for leaf in _seen(steps) or ())))
+    return [
+        value
+        for value in seen
+        if value in said
+        and value not in asked
+        and names(said, value)
+        and not any(v in value or value in v for v in own)
+    ]
+
+
+def _unsaid(group: tuple[JsonValue, ...], instruction: str) -> tuple[JsonValue, ...]:
+    """What of a source the request does not say itself; all of it when it says everything."""
+    return tuple(leaf for leaf in group if not holds([instruction], leaf)) or group
 
 
 def told(value: JsonValue, steps: Sequence[Step]) -> bool:

@@ -31,7 +31,7 @@ class Call(Protocol):
 
 
 class Difference(NamedTuple):
-    """An argument that both calls give, with different values."""
+    """An argument of both calls, given or by default, with different values."""
 
     argument: str
     expected: JsonValue
@@ -59,39 +59,63 @@ def same_value(one: JsonValue, other: JsonValue) -> bool:
     return _form(one) == _form(other)
 
 
-def same_call(one: Call, other: Call) -> bool:
+def in_full(call: Call, task: Task) -> dict[str, JsonValue]:
+    """The arguments of a call with the defaults of its tool's schema: what is left out means the default."""
+    tool = next((tool for tool in task.tools if tool.name == call.name), None)
+    properties = tool.parameters.get("properties") if tool is not None else None
+    known = properties.items() if isinstance(properties, dict) else ()
+    defaults = {name: each["default"] for name, each in known if isinstance(each, dict) and "default" in each}
+    return {**defaults, **call.arguments}
+
+
+def same_call(one: Call, other: Call, task: Task) -> bool:
     """Whether two calls name the same tool and mean the same arguments."""
-    return one.name == other.name and _form(one.arguments) == _form(other.arguments)
+    return one.name == other.name and _form(in_full(one, task)) == _form(in_full(other, task))
 
 
-def differences(call: Call, reference: Call) -> list[Difference]:
-    """Arguments given by both calls with different values, in the order of the call."""
+def differences(call: Call, reference: Call, task: Task) -> list[Difference]:
+    """Arguments of both calls, given or by default, with different values, in the order of the call."""
+    wanted = in_full(reference, task)
+    given = {**call.arguments, **in_full(call, task)}
     return [
-        Difference(name, reference.arguments[name], value)
-        for name, value in call.arguments.items()
-        if name in reference.arguments and not same_value(value, reference.arguments[name])
+        Difference(name, wanted[name], value)
+        for name, value in given.items()
+        if name in wanted and not same_value(value, wanted[name])
     ]
 
 
-def nearest(call: Call, references: Sequence[GoldCall]) -> list[Difference]:
+def nearest(call: Call, references: Sequence[GoldCall], task: Task) -> list[Difference]:
     """The differences from the reference call of the same tool that has the fewest; empty when none differs so."""
-    found = [differences(call, reference) for reference in references if reference.name == call.name]
+    found = [differences(call, reference, task) for reference in references if reference.name == call.name]
     return min((each for each in found if each), key=len, default=[])
 
 
-def calls_left(gold: Sequence[GoldCall], history: Sequence[Step]) -> list[GoldCall]:
-    """The reference calls that were not made yet, those refused on purpose left out."""
+class Matched(NamedTuple):
+    """How the calls made so far match those of the reference."""
+
+    left: tuple[GoldCall, ...]
+    """Reference calls not made yet, those refused on purpose left out."""
+    at_the_end: tuple[GoldCall, ...]
+    """Those of them that come after the last one made, and that no other call of the same tool stands for."""
+
+
+def matched(task: Task, history: Sequence[Step]) -> Matched:
+    """Which reference calls were made, and which are left."""
     made = [step.call for step in history if step.call is not None and step.observation and step.observation.ok]
-    left = []
-    for reference in gold:
+    left: list[tuple[int, GoldCall]] = []
+    last = -1
+    for place, reference in enumerate(task.gold):
         if reference.fails:
             continue
-        match = next((call for call in made if same_call(call, reference)), None)
+        match = next((call for call in made if same_call(call, reference, task)), None)
         if match is None:
-            left.append(reference)
+            left.append((place, reference))
         else:
             made.remove(match)
-    return left
+            last = place
+    others = {call.name for call in made}
+    at_the_end = (call for place, call in left if place > last and call.name not in others)
+    return Matched(tuple(call for _, call in left), tuple(at_the_end))
 
 
 def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:
@@ -103,7 +127,9 @@ def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:
     taken = [step for step in steps if step.call is not None and step.call.error is None]
     matches: dict[int, Step] = {}
     for place, reference in enumerate(task.gold):
-        match = next((s for s in taken if s.call and s not in matches.values() and same_call(s.call, reference)), None)
+        match = next(
+            (s for s in taken if s.call and s not in matches.values() and same_call(s.call, reference, task)), None
+        )
         if match is not None:
             matches[place] = match
     own = {schema.name: binding for schema, binding in task.bound_tools}
@@ -111,7 +137,9 @@ def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:
     for place, reference in enumerate(task.gold):
         if place in matches or reference.fails:
             continue
-        alike = [(len(differences(s.call, reference)), s) for s in free if s.call and s.call.name == reference.name]
+        alike = [
+            (len(differences(s.call, reference, task)), s) for s in free if s.call and s.call.name == reference.name
+        ]
         alike = [pair for pair in alike if pair[0]]
         if alike:
             step = min(alike, key=lambda pair: pair[0])[1]
@@ -136,7 +164,7 @@ def _other_values(
 ) -> Iterator[Deviation]:
     assert step.call is not None
     binding = own.get(reference.name)
-    for argument, expected, got in differences(step.call, reference):
+    for argument, expected, got in differences(step.call, reference, task):
         evidence: dict[str, JsonValue] = {
             "tool": _own(own, reference.name),
             "argument": binding.parameters.get(argument, argument) if binding else argument,

@@ -137,12 +137,12 @@ def _probe(task: Task, tally: _Tally) -> None:
         tally.note("collateral", caught, "an edit nobody asked for is not caught")
     for place, calls in dropped_calls(task, solved.environment):
         shorter = replay(task, judge, calls)
-        if not _still_told(task, place, shorter, solved):
+        if not still_told(task, place, shorter, solved):
             what = f"leaving out call {place + 1} ({task.gold[place].name}) is not caught"
             tally.note("dropped", shorter.judgement.passed is False, what)
     for where, calls in wrong_values(task, solved.environment):
         wrong = replay(task, judge, calls)
-        if not _same_outcome(task, wrong):
+        if not same_outcome(task, wrong.environment):
             tally.note("wrong_value", wrong.judgement.passed is False, f"another value of {where} is not caught")
     if task.answer is not None:
         for text in other_answers(task.answer):
@@ -151,14 +151,14 @@ def _probe(task: Task, tally: _Tally) -> None:
         tally.note("leak", not leaks(task.instruction, task.answer), "the request gives the answer away")
 
 
-def _still_told(task: Task, place: int, shorter: Replay, solved: Replay) -> bool:
+def still_told(task: Task, place: int, shorter: Replay, solved: Replay) -> bool:
     """Whether a look-up was left out that another result makes up for: then the answer did not need it."""
     if task.answer is None or solved.environment.tools[task.gold[place].name].mutates or not task.answer.direct:
         return False
     return all(told(value, shorter.steps) for value in values_of(task.answer))
 
 
-def _same_outcome(task: Task, made: Replay) -> bool:
+def same_outcome(task: Task, made: Environment) -> bool:
     """Whether the other value comes to the same: then it was not wrong."""
-    found = compare_changes(task.goal, made.environment.net_changes())
+    found = compare_changes(task.goal, made.net_changes())
     return not found.missing and not found.collateral
