@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import JsonValue
 
-from lamsim_core.feedback.phrases import Wording, mentions, normalise
+from lamsim_core.feedback.phrases import Wording, mentions, names, normalise
 from lamsim_core.records import ExpectedAnswer, Step
 
 _SMALL = 20
