@@ -40,19 +40,22 @@ class Place(Record):
 
 
 _PLACES = """
+chosen AS MATERIALIZED (
+    SELECT id, checks_source, policy, category FROM current
+    WHERE len($policies) = 0 OR list_contains($policies, policy)
+),
 places AS (
     SELECT c.id AS trajectory, v.step, v.check_id, 'fail' AS outcome, min(v.error_class) AS error_class, c.policy, c.category
-    FROM current c JOIN verdicts v ON v.source = c.checks_source
+    FROM chosen c JOIN verdicts v ON v.source = c.checks_source
     WHERE v.outcome = 'fail' AND (v.counts OR NOT $gates_only)
     GROUP BY c.id, v.step, v.check_id, c.policy, c.category
     UNION ALL
-    SELECT c.id, p.step, p.check_id, 'pass', NULL, c.policy, c.category
-    FROM current c JOIN (SELECT source, step, unnest(checks) AS check_id FROM passes) p ON p.source = c.checks_source
+    SELECT c.id, p.step, unnest(p.checks), 'pass', NULL, c.policy, c.category
+    FROM chosen c JOIN passes p ON p.source = c.checks_source
 ),
 fitting AS (
     SELECT * FROM places
     WHERE NOT list_contains($not_asked, check_id)
-      AND (len($policies) = 0 OR list_contains($policies, policy))
       AND (len($checks) = 0 OR list_contains($checks, check_id))
       AND (len($outcomes) = 0 OR list_contains($outcomes, outcome))
       AND (len($error_classes) = 0 OR list_contains($error_classes, error_class))
