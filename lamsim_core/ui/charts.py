@@ -275,15 +275,12 @@ def curve(points: Sequence[Point], *, title: str, x_title: str, smoothed: bool, 
     return _finish(figure, height=300, top=44)
 
 
-def over_time(
-    tracks: Sequence[Track], events: Mapping[str, datetime], *, title: str, percent: bool = False
-) -> "Figure":
+def over_time(tracks: Sequence[Track], events: Mapping[str, datetime], *, percent: bool = False) -> "Figure":
     """Several series over time, each with marks of its own shape, and upright lines at what happened in between.
 
     Args:
         tracks: the series, in the order of colours.
         events: what happened, by its name.
-        title: title of the chart.
         percent: whether the values are shares of 100.
     """
     import plotly.graph_objects as go
@@ -326,8 +323,7 @@ def over_time(
     figure.update_xaxes(title=None, range=[min(times) - spare, max(times) + spare], nticks=6)
     most = 100 if percent else 1.08 * max((value for track in tracks for value in track.values), default=1)
     figure.update_yaxes(title=None, range=[0, most or 1], **(_PERCENT_TICKS if percent else {}))
-    figure.update_layout(title={"text": title, "font": {"size": 14}, "x": 0, "xanchor": "left"})
-    _finish(figure, height=330, legend=True, top=40)
+    _finish(figure, height=310, legend=True)
     figure.update_layout(legend={"itemsizing": "constant"})
     return figure
 

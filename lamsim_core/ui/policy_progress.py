@@ -64,7 +64,8 @@ def _draw_runs(
     unit = " %" if percent else ""
     tracks = [_track(each, measure, unit) for each in policies]
     said = "; ".join(f"{policy_name(t.name)}: {t.values[-1]:.0f}{unit}" for t in tracks if t.values)
-    draw_chart(over_time(tracks, events, title=title, percent=percent), key=key, alt=f"{title}, at last: {said}")
+    st.markdown(f"**{title}**")
+    draw_chart(over_time(tracks, events, percent=percent), key=key, alt=f"{title}, at last: {said}")
 
 
 def _track(each: PolicyProgress, measure: Callable[[RunResult], float | None], unit: str) -> Track:

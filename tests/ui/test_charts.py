@@ -111,7 +111,7 @@ def test_series_over_time_differ_in_shape_and_say_what_happened() -> None:
         Track("base", times, [10.0, 20.0], [1, 10_000], ["few", "many"], [True, False]),
         Track("<b>tuned", times[1:], [0.0], [4], ["none"], [False]),
     ]
-    made = spec(charts.over_time(tracks, {"<i>tuned</i> trained": times[1]}, title="Passed", percent=True))
+    made = spec(charts.over_time(tracks, {"<i>tuned</i> trained": times[1]}, percent=True))
     base, tuned = made["data"]
     assert base["marker"]["symbol"] == ["circle-open", "circle"]
     assert tuned["marker"]["symbol"] == ["square"]
@@ -123,9 +123,7 @@ def test_series_over_time_differ_in_shape_and_say_what_happened() -> None:
 
 
 def test_one_run_without_any_failure_has_axes() -> None:
-    made = spec(
-        charts.over_time([Track("base", [datetime(2026, 1, 1)], [0.0], [1], [""], [False])], {}, title="Failed")
-    )
+    made = spec(charts.over_time([Track("base", [datetime(2026, 1, 1)], [0.0], [1], [""], [False])], {}))
     low, high = made["layout"]["xaxis"]["range"]
     assert low < high
     assert made["layout"]["yaxis"]["range"] == [0, 1]
