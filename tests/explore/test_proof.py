@@ -21,15 +21,15 @@ def proof_of(template: str) -> ProofReport:
 
 
 def test_errors_are_found_legal_ways_are_spared_and_cheats_are_stopped() -> None:
-    """On one instance of every twelfth template, and on those that have found something before."""
-    every = list(load_templates().values())[::12]
+    """On one instance of every sixteenth template, and on those that have found something before."""
+    every = list(load_templates().values())[::16]
     chosen = {template.id: template for template in [*every, *(get_template(name) for name in FEW)]}
     found = prove(list(chosen.values()), range(1), walks=2)
     assert found.missed == (), found.wrong[:3]
     assert set(found.errors) == set(get_args(ErrorClass))
     assert all(count.cases > 0 for count in found.errors.values())
     assert len(found.legal) >= 20 and len(found.cheats) >= 10
-    assert found.templates == len(chosen) and found.attempts > 5000
+    assert found.templates == len(chosen) and found.attempts > 3000
 
 
 def silent(_: Any) -> Iterator[Any]:
@@ -52,32 +52,26 @@ def replaced(monkeypatch: pytest.MonkeyPatch, check_id: str, run: Callable[[Any]
 
 
 @pytest.mark.parametrize(
-    ("check", "error_class"),
+    ("check", "error_class", "template", "run"),
     [
-        ("structure", "structure"),
-        ("tool_name", "tool_name"),
-        ("arguments.type", "argument_type"),
-        ("arguments.value", "argument_value"),
-        ("arguments.grounded", "ungrounded"),
-        ("repetition", "repetition"),
-        ("execution", "execution"),
-        ("ending.premature", "premature_end"),
-        ("state.collateral", "collateral"),
-        ("state.goal", "state"),
-        ("path.deviation", "tool_choice"),
+        ("structure", "structure", "weather.difference", silent),
+        ("tool_name", "tool_name", "weather.difference", deaf),
+        ("arguments.type", "argument_type", "weather.difference", silent),
+        ("arguments.value", "argument_value", "calendar.plan_meeting", silent),
+        ("arguments.grounded", "ungrounded", "calendar.plan_meeting", deaf),
+        ("repetition", "repetition", "weather.difference", silent),
+        ("execution", "execution", "calendar.plan_meeting", silent),
+        ("ending.premature", "premature_end", "weather.difference", silent),
+        ("state.collateral", "collateral", "calendar.plan_meeting", silent),
+        ("state.goal", "state", "calendar.plan_meeting", deaf),
+        ("path.deviation", "tool_choice", "weather.difference", silent),
     ],
 )
-@pytest.mark.parametrize("run", [silent, deaf])
 def test_a_check_that_finds_nothing_is_found_out(
-    monkeypatch: pytest.MonkeyPatch, check: str, error_class: str, run: Callable[[Any], Any]
+    monkeypatch: pytest.MonkeyPatch, check: str, error_class: str, template: str, run: Callable[[Any], Any]
 ) -> None:
     assert {check} <= {*action_checks(), *final_checks()}
     replaced(monkeypatch, check, run)
-    template = (
-        "calendar.plan_meeting"
-        if check in ("ending.premature", "state.goal", "state.collateral")
-        else "banking.before_trip"
-    )
     missed = proof_of(template)
     assert any(sentence.startswith(f"{error_class}: ") for sentence in missed.missed)
     assert {w.name for w in missed.wrong if w.kind == "error"} >= {error_class}

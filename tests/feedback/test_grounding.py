@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from pydantic import JsonValue
 
-from lamsim_core.feedback.grounding import leaves, why_ungrounded
+from lamsim_core.feedback.grounding import leaves, recited, why_ungrounded
 from lamsim_core.records import ExpectedAnswer, Observation, Step, ToolCall
 
 
@@ -80,3 +80,21 @@ def test_a_call_that_failed_has_shown_nothing() -> None:
 
 def test_leaves_are_texts_and_numbers() -> None:
     assert list(leaves({"a": [1, "x", None, True, {"b": 2.5}], "c": {}})) == [1, "x", 2.5]
+
+
+def test_what_the_request_says_was_not_looked_up() -> None:
+    apart = ExpectedAnswer(kind="number", value=18, sources=(("Galway", "cloudy"), ("Dakar", 37)))
+    ask = "How far apart are Galway and Dakar?"
+    assert why_ungrounded(apart, seen([{"town": "Galway"}, {"town": "Dakar"}]), ask) is not None
+    assert why_ungrounded(apart, seen({"sky": "cloudy"}, {"humidity": 37}), ask) is None
+    assert why_ungrounded(apart, seen({"between": ["Galway", "Dakar"], "apart": 18}), ask) is None
+    only = ExpectedAnswer(kind="number", value=18, sources=(("Galway",),))
+    assert why_ungrounded(only, seen({"town": "Galway"}), ask) is None
+
+
+def test_values_that_a_message_recites() -> None:
+    results = seen([{"id": "evt_1", "place": "Room Aspen"}, {"id": "evt_2", "place": "Hall"}], {"day": "2026-01-02"})
+    said = "evt_1, Room Aspen, evt_2, Hall, 2026-01-02"
+    assert recited(said, PLACE, results, "Where on 2026-01-02?") == ["evt_1", "evt_2", "hall"]
+    assert recited("It is in Room Aspen.", PLACE, results, "Where?") == []
+    assert recited(said, PLACE, (), "Where?") == []
