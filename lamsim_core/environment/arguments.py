@@ -5,7 +5,8 @@ from typing import Any, Literal, NamedTuple
 
 import jsonschema_rs
 from pydantic import JsonValue
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
+from rapidfuzz.utils import default_process
 
 from lamsim_core.canonical import canonical_json
 
@@ -29,7 +30,7 @@ class ArgumentFault(NamedTuple):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint at the nearest of the known names, with a blank before it; empty when none is near."""
-    close = process.extractOne(name[:200], [*known], score_cutoff=60)
+    close = process.extractOne(name[:200], [*known], scorer=fuzz.ratio, processor=default_process, score_cutoff=60)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

@@ -23,6 +23,8 @@ KEYS = (
     ("Z", "undo the last answer"),
     ("H", "this help"),
 )
+ASK_WHAT_WENT_BEFORE = frozenset({"arguments.grounded", "arguments.value", "repetition", "ending.premature"})
+"""Checks nobody can answer for without the earlier actions."""
 BLAMES: dict[Blame, str] = {"agent": "The agent", "tool": "The tool", "task": "The task itself"}
 
 
@@ -39,7 +41,12 @@ def draw_context(trajectory: Trajectory, place: Place) -> None:
         return
     step = trajectory.steps[place.step]
     if place.step:
-        with st.expander(f"Before: {amount(place.step, 'action')}", icon=":material/history:", type="compact"):
+        with st.expander(
+            f"Before: {amount(place.step, 'action')}",
+            icon=":material/history:",
+            type="compact",
+            expanded=place.check in ASK_WHAT_WENT_BEFORE,
+        ):
             for earlier in trajectory.steps[: place.step]:
                 _action(earlier)
     st.markdown(f"**Action {place.step + 1} of {len(trajectory.steps)}**")

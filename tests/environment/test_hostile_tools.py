@@ -27,7 +27,8 @@ def store_tags(world: World, tags: list[str]) -> JsonValue:
     world.insert("things", {"id": world.new_id("thg"), "tags": tags, "more": {"deep": [tags]}})
     KEPT.append(tags)
     tags.append("edited within the call")
-    return {"tags": tags}
+    told: dict[str, Any] = {"tags": tags}
+    return told
 
 
 @tool(mutates=False)

@@ -1,6 +1,6 @@
 """Where attempts left the reference solution."""
 
-from lamsim_core.feedback.reference import NOWHERE, REQUEST, calls_left, deviations, nearest, same_call, same_value
+from lamsim_core.feedback.reference import NOWHERE, REQUEST, deviations, matched, nearest, same_call, same_value
 from lamsim_core.records import GoldCall
 from tests.feedback.acting import EVENT, FIND, FOUND, MOVE, MOVED, RESCHEDULE, START, call, failures, tried
 
@@ -15,15 +15,18 @@ def test_the_nearest_reference_is_the_one_with_the_fewest_differences() -> None:
     far = GoldCall(name="t", arguments={"a": 1, "b": 2})
     near = GoldCall(name="t", arguments={"a": 9, "b": 3})
     made = GoldCall(name="t", arguments={"a": 9, "b": 4})
-    assert [tuple(each) for each in nearest(made, [far, near])] == [("b", 3, 4)]
-    assert nearest(made, [GoldCall(name="other", arguments={"b": 1})]) == [] and nearest(made, [made]) == []
-    assert same_call(made, made) and not same_call(made, near)
+    assert [tuple(each) for each in nearest(made, [far, near], MOVE)] == [("b", 3, 4)]
+    assert nearest(made, [GoldCall(name="other", arguments={"b": 1})], MOVE) == []
+    assert nearest(made, [made], MOVE) == []
+    assert same_call(made, made, MOVE) and not same_call(made, near, MOVE)
 
 
 def test_calls_left_are_counted_one_by_one() -> None:
     steps = tried(FOUND, FOUND, "Done.").steps
-    assert calls_left([FIND, FIND, FIND, RESCHEDULE], steps) == [FIND, RESCHEDULE]
-    assert calls_left([RESCHEDULE.model_copy(update={"fails": True})], steps) == []
+    thrice = MOVE.model_copy(update={"gold": (FIND, FIND, FIND, RESCHEDULE)})
+    assert matched(thrice, steps).left == (FIND, RESCHEDULE)
+    refused = MOVE.model_copy(update={"gold": (RESCHEDULE.model_copy(update={"fails": True}),)})
+    assert matched(refused, steps).left == ()
 
 
 def test_the_reference_itself_deviates_nowhere() -> None:

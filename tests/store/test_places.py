@@ -1,5 +1,7 @@
 """Which verdicts are asked about, and in which order."""
 
+from typing import Any
+
 import pytest
 
 from lamsim_core.records import PolicyInfo, Verdict
@@ -119,7 +121,7 @@ def test_the_size_of_strata_counts_what_is_answered_too(store: Store) -> None:
         ({"checks": ("nothing",)}, {}),
     ],
 )
-def test_filters(store: Store, flt: dict[str, object], wanted: dict[tuple[str, str], int]) -> None:
+def test_filters(store: Store, flt: dict[str, Any], wanted: dict[tuple[str, str], int]) -> None:
     found: dict[tuple[str, str], int] = {}
     for place in draw(store, **flt):
         found[place.check, place.outcome] = found.get((place.check, place.outcome), 0) + 1
