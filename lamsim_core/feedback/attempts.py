@@ -10,7 +10,7 @@ from lamsim_core.feedback.registry import Abstain, Attempt, Fail, Finding, final
 from lamsim_core.feedback.state import compare_changes
 from lamsim_core.records import Blame, ExpectedAnswer, RowChange
 
-_MOST_RECITED = 8
+_MOST_RECITED = 6
 """Values of results that a closing message may name beside the answer before it counts as a list of candidates."""
 _CUT_SHORT = Abstain("The attempt did not come to its end.")
 

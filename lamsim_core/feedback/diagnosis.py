@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from lamsim_core.feedback.grounding import leaves, why_ungrounded
+from lamsim_core.feedback.grounding import IDENTIFIER, leaves, why_ungrounded
 from lamsim_core.feedback.reference import matched, nearest, same_call
 from lamsim_core.feedback.registry import Abstain, Action, Fail, Finding, action_check
 from lamsim_core.feedback.state import compare_changes, net_changes
 from lamsim_core.records import RowChange
 
-_IDENTIFIER = re.compile(r"[A-Za-z]{1,12}[_-]\d{2,12}|[^@\s]{1,64}@[^@\s]{1,255}")
+_MADE_UP = re.compile(rf"{IDENTIFIER.pattern}|[^@\s]{{1,64}}@[^@\s]{{1,255}}")
 """Values that cannot be made up: ids and addresses."""
 _NO_CALL = Abstain("The action is not a call that could be read.")
 
@@ -23,7 +23,7 @@ def arguments_grounded(action: Action) -> Iterator[Finding]:
     if call is None or call.error is not None:
         yield _NO_CALL
         return
-    given = [(path, text) for path, text in _texts(call.arguments, "$.arguments") if _IDENTIFIER.fullmatch(text)]
+    given = [(path, text) for path, text in _texts(call.arguments, "$.arguments") if _MADE_UP.fullmatch(text)]
     if not given:
         yield Abstain("The arguments hold no id and no address.")
         return

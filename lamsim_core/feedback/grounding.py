@@ -1,5 +1,6 @@
 """Whether an answer was looked up: what the results an agent saw hold, compared with where the answer comes from."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import JsonValue
@@ -8,6 +9,8 @@ from lamsim_core.feedback.phrases import Wording, mentions, names, normalise
 from lamsim_core.records import ExpectedAnswer, Step
 
 _SMALL = 20
+IDENTIFIER = re.compile(r"[A-Za-z]{1,12}[_-]\d{2,12}")
+"""Ids of rows, as the worlds make them."""
 
 
 def leaves(value: JsonValue) -> Iterator[JsonValue]:
@@ -43,7 +46,7 @@ def why_ungrounded(answer: ExpectedAnswer, steps: Sequence[Step], instruction: s
     if answer.direct and answer.kind != "number":
         return "The answer was not looked up: no result that was seen holds it."
     forms = {_form(leaf) for leaf in seen}
-    groups = [group if whole else _unsaid(group, instruction) for group in answer.sources]
+    groups = [group if whole else _unsaid(_telling(group), instruction) for group in answer.sources]
     if all(not group or forms & {_form(leaf) for leaf in group} for group in groups):
         return None
     return "The answer was not looked up: no result that was seen holds what it follows from."
@@ -62,6 +65,11 @@ def recited(text: str, answer: ExpectedAnswer, steps: Sequence[Step], instructio
         and names(said, value)
         and not any(v in value or value in v for v in own)
     ]
+
+
+def _telling(group: tuple[JsonValue, ...]) -> tuple[JsonValue, ...]:
+    """What of a source tells something: ids only lead to it, so they count where there is nothing else."""
+    return tuple(leaf for leaf in group if not (isinstance(leaf, str) and IDENTIFIER.fullmatch(leaf))) or group
 
 
 def _unsaid(group: tuple[JsonValue, ...], instruction: str) -> tuple[JsonValue, ...]:
