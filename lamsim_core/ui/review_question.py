@@ -97,8 +97,7 @@ def _action(step: Step) -> None:
 
 def draw_question(studio: Studio, session: Session, place: Place, trajectory: Trajectory) -> None:
     """The question, its answers, and what follows once the verdict may be seen."""
-    if session.notice:
-        st.caption(f":material/check: {session.notice}")
+    draw_notice(session)
     with st.container(border=True):
         st.caption(f"{session.position + 1} of {len(session.queue)} · {terms.check_title(place.check)}")
         if session.blind:
@@ -116,7 +115,7 @@ def draw_question(studio: Studio, session: Session, place: Place, trajectory: Tr
             _verdict(place, trajectory)
         if session.unsettled:
             _settle(studio, place, session.position)
-    _moves(studio, session)
+    draw_moves(studio, session)
     link("pages/3_Trajectories.py", "The whole attempt", icon=":material/route:", query={"id": place.trajectory})
 
 
@@ -214,7 +213,14 @@ def _settled(studio: Studio, stands: bool, position: int) -> None:
     reviewing.settle(studio, stands=stands, error_class=error_class, blame=blame, reason=reason)
 
 
-def _moves(studio: Studio, session: Session) -> None:
+def draw_notice(session: Session) -> None:
+    """What the last key did."""
+    if session.notice:
+        st.caption(f":material/check: {session.notice}")
+
+
+def draw_moves(studio: Studio, session: Session) -> None:
+    """Previous, next, undo and help; behind the last question too, so that the last answer can be undone."""
     with st.container(horizontal=True):
         st.button(
             "Previous",
@@ -226,7 +232,13 @@ def _moves(studio: Studio, session: Session) -> None:
             args=(-1,),
         )
         st.button(
-            "Next", key="review.n", icon=":material/chevron_right:", shortcut="N", on_click=reviewing.move, args=(1,)
+            "Next",
+            key="review.n",
+            icon=":material/chevron_right:",
+            shortcut="N",
+            disabled=session.place is None,
+            on_click=reviewing.move,
+            args=(1,),
         )
         st.button(
             "Undo",

@@ -9,7 +9,7 @@ from lamsim_core.store.queries import facets
 from lamsim_core.ui import reviewing, terms
 from lamsim_core.ui.draw import clean, guard, label
 from lamsim_core.ui.page import Studio, go_button
-from lamsim_core.ui.review_question import draw_context, draw_question
+from lamsim_core.ui.review_question import draw_context, draw_moves, draw_notice, draw_question
 from lamsim_core.ui.reviewing import Session
 from lamsim_core.ui.wording import amount
 
@@ -32,7 +32,7 @@ def draw_queue(studio: Studio) -> None:
         _list(session)
     if place is None:
         with middle:
-            _done(session)
+            _done(studio, session)
         return
     trajectory = by_checks(studio.index, place.trajectory)
     reviewing.start_clock(session)
@@ -172,15 +172,9 @@ def _mark(session: Session, place: Place) -> str:
     return "same" if (given.answer == "holds") == (place.outcome == "pass") else "other"
 
 
-def _done(session: Session) -> None:
+def _done(studio: Studio, session: Session) -> None:
+    draw_notice(session)
     with st.container(border=True):
         st.subheader("The end of the queue", anchor=False)
         st.text(f"{session.answered} of {len(session.queue)} answered. The agreement tab says what came of it.")
-        st.button(
-            "Previous",
-            key="review.back",
-            icon=":material/chevron_left:",
-            shortcut="P",
-            on_click=reviewing.move,
-            args=(-1,),
-        )
+        draw_moves(studio, session)

@@ -27,8 +27,7 @@ def store_tags(world: World, tags: list[str]) -> JsonValue:
     world.insert("things", {"id": world.new_id("thg"), "tags": tags, "more": {"deep": [tags]}})
     KEPT.append(tags)
     tags.append("edited within the call")
-    told: dict[str, Any] = {"tags": tags}
-    return told
+    return {"tags": [*tags]}
 
 
 @tool(mutates=False)
