@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from lamsim_core.feedback.answer import judge_answer
-from lamsim_core.feedback.grounding import recited, why_ungrounded
+from lamsim_core.feedback.grounding import recited, values_of, why_ungrounded
 from lamsim_core.feedback.reference import Deviation, deviations
 from lamsim_core.feedback.registry import Abstain, Attempt, Fail, Finding, final_check
 from lamsim_core.feedback.state import compare_changes
@@ -12,6 +12,9 @@ from lamsim_core.records import Blame, ExpectedAnswer, RowChange
 
 _MOST_RECITED = 6
 """Values of results that a closing message may name beside the answer before it counts as a list of candidates."""
+_LISTED = re.compile(r"[^,;|\n]*\w[^,;|\n]*")
+_MOST_LISTED = 15
+"""Parts between commas, semicolons and line ends beside the answer, beyond which a message is a list, not an answer."""
 _CUT_SHORT = Abstain("The attempt did not come to its end.")
 
 
@@ -64,8 +67,9 @@ def _why_wrong(attempt: Attempt, expected: ExpectedAnswer) -> str | None:
     if why or expected.kind in ("decline", "ask"):
         return why
     others = recited(said, expected, attempt.steps, instruction)
-    if len(others) > _MOST_RECITED:
-        return f"The closing message recites what was seen ({', '.join(others[:3])}, ...); it should state only the answer."
+    if len(others) > _MOST_RECITED or len(_LISTED.findall(said)) > _MOST_LISTED + len(values_of(expected)):
+        what = f" ({', '.join(others[:3])}, ...)" if others else ""
+        return f"The closing message lists what else there is{what}; it should state only the answer."
     return None
 
 

@@ -11,7 +11,7 @@ from lamsim_core.feedback.grounding import leaves
 
 _FLOOD = 1000
 """Calls of a flood."""
-_MANY = 12
+_MANY = 18
 """Values that are a list of candidates; fewer can be one row that was asked for, read out."""
 _LOOKS = 8
 """Other looks made before every value seen is named."""
