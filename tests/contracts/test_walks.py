@@ -11,4 +11,4 @@ TEMPLATES = list(load_templates().values())
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda t: t.id)
 def test_random_walks_do_not_get_through(template: Template) -> None:
     passed = random_walks(template, range(5), 20)
-    assert passed <= 2, f"{passed} of 100 random walks pass"
+    assert passed <= 5, f"{passed} of 100 random walks pass"

@@ -7,8 +7,8 @@ import pytest
 from lamsim_core.agent.policy import ReplayPolicy
 from lamsim_core.agent.prompt import call_text
 from lamsim_core.canonical import canonical_json
-from lamsim_core.environment import Environment
 from lamsim_core.explore.episode import Ended, run_attempt
+from lamsim_core.feedback import Judge
 from lamsim_core.tasks import get_template, instantiate
 from tests.explore.fuzz import fuzz, hostile
 
@@ -20,10 +20,10 @@ def test_hostile_replies_never_raise() -> None:
 
 
 def test_what_escapes_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(self: Environment, call: object) -> None:
+    def breaks(self: Judge, *seen: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(Environment, "step", breaks)
+    monkeypatch.setattr(Judge, "action", breaks)
     assert fuzz(200).escaped > 0
 
 
