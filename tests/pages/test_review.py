@@ -179,6 +179,7 @@ def test_a_filter_and_another_reviewer_make_another_queue(home: Settings, undone
     before = len(session(app).queue)
     app.multiselect(key="review_checks").set_value([GOAL]).run()
     assert [place.check for place in session(app).queue] == [GOAL]
+    app.button(key="review.u").click().run()
     app.multiselect(key="review_checks").set_value([]).run()
     assert len(session(app).queue) == before - 1, "what I answered is not asked again"
     app.text_input(key="review_reviewer").set_value("somebody else").run()
