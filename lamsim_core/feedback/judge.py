@@ -67,15 +67,22 @@ class Judge:
         return Judgement(tuple(verdicts), passed, attempt_reward(passed))
 
 
-class Rejudged(NamedTuple):
-    """What today's checks say about a stored attempt."""
+class Judged(NamedTuple):
+    """Every verdict on an attempt, and what they come to."""
 
     steps: tuple[tuple[Verdict, ...], ...]
     """Verdicts on each action."""
-    end: Judgement
+    verdicts: tuple[Verdict, ...]
+    """Verdicts on the whole attempt."""
+    passed: bool | None
+
+    @property
+    def reward(self) -> float | None:
+        """R of the attempt."""
+        return attempt_reward(self.passed)
 
 
-def judge_again(trajectory: Trajectory) -> Rejudged:
+def judge_again(trajectory: Trajectory) -> Judged:
     """Judge a stored attempt by the checks in force now, from its record alone: no tool runs again.
 
     Raises:
@@ -88,4 +95,5 @@ def judge_again(trajectory: Trajectory) -> Rejudged:
         text = text if step.reply is None else step.reply
         judged.append(judge.action(step.call, text, step.observation, step.changes, trajectory.steps[:place]))
     changes = net_changes(change for step in trajectory.steps for change in step.changes)
-    return Rejudged(tuple(judged), judge.end(trajectory.steps, trajectory.ended, trajectory.answer, changes))
+    end = judge.end(trajectory.steps, trajectory.ended, trajectory.answer, changes)
+    return Judged(tuple(judged), end.verdicts, end.passed)

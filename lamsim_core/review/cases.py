@@ -80,7 +80,7 @@ def replay(case: Case) -> Replayed:
     if not set(case.trajectory.task.checks) <= set(final_checks()):  # then nothing can be judged by it any more
         return Replayed(case=case.id, wanted=case.wanted, says=None, right=False)
     again = judge_again(case.trajectory)
-    verdicts = again.end.verdicts if case.step is None else again.steps[case.step]
+    verdicts = again.verdicts if case.step is None else again.steps[case.step]
     says = outcome_at(verdicts, case.check) if case.check in check_versions() else None
     classes = {v.error_class for v in verdicts if v.check == case.check and v.outcome == "fail"}
     right = says == case.wanted and (case.wanted == "pass" or case.error_class is None or case.error_class in classes)

@@ -6,11 +6,12 @@ until a newer one. The base is always what the checks say, so a correction that 
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Literal
 
 from lamsim_core.canonical import new_id
+from lamsim_core.feedback.judge import Judged
 from lamsim_core.feedback.registry import checks_hash
-from lamsim_core.feedback.reward import attempt_outcome, attempt_reward
+from lamsim_core.feedback.reward import attempt_outcome
 from lamsim_core.records import ErrorClass, Outcome, Rejudgement, Review, Trajectory, Verdict
 from lamsim_core.store import Index, Store
 from lamsim_core.store.judged import own_tools
@@ -39,14 +40,6 @@ CLASS_OF_CHECK: dict[str, ErrorClass] = {
     "state.collateral": "collateral",
 }
 """The class of mistake each check finds; a reviewer may name another."""
-
-
-class Judged(NamedTuple):
-    """Verdicts on an attempt, and what they come to."""
-
-    steps: tuple[tuple[Verdict, ...], ...]
-    verdicts: tuple[Verdict, ...]
-    passed: bool | None
 
 
 def moment() -> str:
@@ -129,6 +122,30 @@ def _correct(verdict: Verdict, review: Review) -> Verdict:
     )
 
 
+def rejudge(
+    trajectory: Trajectory,
+    judged: Judged,
+    cause: Literal["rescore", "review"],
+    author: str,
+    rescore: str | None = None,
+) -> Rejudgement:
+    """The record of new verdicts on an attempt, made now."""
+    return Rejudgement(
+        id=new_id("rej"),
+        trajectory=trajectory.id,
+        created=moment(),
+        cause=cause,
+        author=author,
+        rescore=rescore,
+        checks=checks_hash(),
+        steps=judged.steps,
+        tools=own_tools(trajectory),
+        verdicts=judged.verdicts,
+        passed=judged.passed,
+        reward=judged.reward,
+    )
+
+
 def by_checks(index: Index, trajectory_id: str) -> Trajectory:
     """An attempt with what the checks say of it, people's corrections left out."""
     return with_verdicts(
@@ -153,20 +170,7 @@ def add_review(store: Store, review: Review) -> Rejudgement | None:
     judged = corrected(base, reviews(store.index, review.trajectory))
     if (judged.steps, judged.verdicts) == (tuple(step.verdicts for step in in_force.steps), in_force.verdicts):
         return None
-    rejudgement = Rejudgement(
-        id=new_id("rej"),
-        trajectory=review.trajectory,
-        created=moment(),
-        cause="review",
-        author=review.reviewer,
-        rescore=None,
-        checks=checks_hash(),
-        steps=judged.steps,
-        tools=own_tools(base),
-        verdicts=judged.verdicts,
-        passed=judged.passed,
-        reward=attempt_reward(judged.passed),
-    )
+    rejudgement = rejudge(base, judged, "review", review.reviewer)
     store.add(rejudgement)
     store.index.sync()
     return rejudgement

@@ -11,13 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from lamsim_core.canonical import new_id
 from lamsim_core.feedback import judge_again
-from lamsim_core.feedback.registry import checks_hash
-from lamsim_core.feedback.reward import attempt_reward
+from lamsim_core.feedback.judge import Judged
 from lamsim_core.records import Rejudgement, Review, Trajectory, Verdict, VerdictChange
-from lamsim_core.review.corrections import Judged, corrected, moment, outcome_at
-from lamsim_core.store.judged import own_tools
+from lamsim_core.review.corrections import corrected, outcome_at, rejudge
 from lamsim_core.store.rejudged import with_verdicts
 from lamsim_core.store.segments import Position, read_record, read_records
 
@@ -113,23 +110,22 @@ def rescore(
         before = _newest(folder, trajectory, others)
         before_pure = _newest(folder, trajectory, [each for each in others if each.cause == "rescore"])
         try:
-            again = judge_again(trajectory)
+            pure = judge_again(trajectory)
         except ValueError:
             found.unjudged += 1
             on_progress(number, len(positions), "")
             continue
         found.judged += 1
-        pure = Judged(again.steps, again.end.verdicts, again.end.passed)
-        renewed = _renewed(trajectory, pure)
+        renewed = with_verdicts(trajectory, pure)
         final = corrected(renewed, said.get(trajectory_id, ()))
-        other_verdicts = substance(before) != substance(_renewed(trajectory, final))
+        other_verdicts = substance(before) != substance(with_verdicts(trajectory, final))
         if other_verdicts:
             found.note(trajectory_id, before, final)
         if other_verdicts or substance(before_pure) != substance(renewed):
             if "rescore" not in done:
-                add(_rejudgement(trajectory, pure, "rescore", author, rescore_id))
+                add(rejudge(trajectory, pure, "rescore", author, rescore_id))
             if final != pure and "review" not in done:
-                add(_rejudgement(trajectory, final, "review", author, rescore_id))
+                add(rejudge(trajectory, final, "review", author, rescore_id))
         on_progress(number, len(positions), "")
     return found
 
@@ -175,26 +171,3 @@ def _newest(folder: Path, trajectory: Trajectory, earlier: Sequence[_Earlier]) -
     record = read_record(folder, earlier[-1].position)
     assert isinstance(record, Rejudgement)
     return with_verdicts(trajectory, record)
-
-
-def _renewed(trajectory: Trajectory, judged: Judged) -> Trajectory:
-    return with_verdicts(trajectory, _rejudgement(trajectory, judged, "rescore", "", ""))
-
-
-def _rejudgement(trajectory: Trajectory, judged: Judged, cause: str, author: str, rescore_id: str) -> Rejudgement:
-    return Rejudgement.model_validate(
-        {
-            "id": new_id("rej"),
-            "trajectory": trajectory.id,
-            "created": moment(),
-            "cause": cause,
-            "author": author,
-            "rescore": rescore_id,
-            "checks": checks_hash(),
-            "steps": judged.steps,
-            "tools": own_tools(trajectory),
-            "verdicts": judged.verdicts,
-            "passed": judged.passed,
-            "reward": attempt_reward(judged.passed),
-        }
-    )

@@ -1,7 +1,8 @@
 """Commands about what there is: models, tools, tasks, paths."""
 
 from collections import Counter
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +11,9 @@ from lamsim_core.environment import MOMENT
 from lamsim_core.records import Split
 from lamsim_core.settings import get_settings
 from lamsim_core.shell.output import Report, Table, command, say
+
+if TYPE_CHECKING:
+    from lamsim_core.tasks import Template as TaskTemplate
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +42,24 @@ def models() -> Report:
 
 Category = Annotated[list[str] | None, typer.Option("--category", help="Only this category; may be given again.")]
 Template = Annotated[list[str] | None, typer.Option("--template", help="Only this task template; may be given again.")]
+
+
+def chosen_templates(
+    known: "Mapping[str, TaskTemplate]", templates: Sequence[str] | None, wanted: Sequence[str] | None
+) -> "list[TaskTemplate]":
+    """The templates that ``--template`` and ``--category`` choose; all when neither is given.
+
+    Raises:
+        NotFoundError: there is no such template or category.
+    """
+    from lamsim_core.errors import NotFoundError
+    from lamsim_core.tools import get_category
+
+    for name in templates or ():
+        if name not in known:
+            raise NotFoundError("task", name, known)
+    within = [get_category(name).name for name in wanted or ()]
+    return [known[name] for name in templates or known if not within or known[name].category in within]
 
 
 def tools(category: Category = None) -> Report:

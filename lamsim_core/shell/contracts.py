@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from lamsim_core.settings import get_settings
-from lamsim_core.shell.catalog import Category, Template
+from lamsim_core.shell.catalog import Category, Template, chosen_templates
 from lamsim_core.shell.foreground import progress_bar
 from lamsim_core.shell.output import FAILED, Report, Table, command
 
@@ -23,12 +23,11 @@ def verify(
     walks: Annotated[int, typer.Option("--walks", min=0, help="Random walks through each instance.")] = 2,
 ) -> Report:
     """Hold every task template to its contracts: what must pass passes, what must fail fails, nothing leaks."""
-    from lamsim_core.errors import NotFoundError
     from lamsim_core.explore.walks import random_walks
     from lamsim_core.tasks import verify_template
     from lamsim_core.tasks.template import parse_templates
     from lamsim_core.tasks.verify import PROBES
-    from lamsim_core.tools import categories, get_category
+    from lamsim_core.tools import categories
     from lamsim_core.tools.held_out import split_rules
 
     settings = get_settings()
@@ -37,11 +36,7 @@ def verify(
         # Not load_templates, which refuses them all because of one that is unfair: here each gets its report.
         text = (settings.data / owner.name / "tasks.yaml").read_text(encoding="utf-8")
         known.update({each.id: each for each in parse_templates(text, f"{owner.name}/tasks.yaml", owner)})
-    for name in template or ():
-        if name not in known:
-            raise NotFoundError("task", name, known)
-    wanted = [get_category(name).name for name in category or ()]
-    chosen = [known[name] for name in template or known if not wanted or known[name].category in wanted]
+    chosen = chosen_templates(known, template, category)
     first_held_out = split_rules().train_seeds
     tried = (*range((seeds + 1) // 2), *range(first_held_out, first_held_out + seeds // 2))
     reports, walked = [], {}

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lamsim_core.shell.catalog import Category, Template
+from lamsim_core.shell.catalog import Category, Template, chosen_templates
 from lamsim_core.shell.foreground import progress_bar
 from lamsim_core.shell.output import FAILED, Report, Table, command
 
@@ -22,17 +22,11 @@ def prove(
     examples: Annotated[int, typer.Option("--examples", min=0, help="Examples kept of each thing that is wrong.")] = 3,
 ) -> Report:
     """Prove the feedback by mutation: every error is found and named, legal variation is spared, no cheat passes."""
-    from lamsim_core.errors import NotFoundError
     from lamsim_core.explore.proof import prove as run_proof
     from lamsim_core.tasks import load_templates
-    from lamsim_core.tools import get_category
 
     known = load_templates()
-    for name in template or ():
-        if name not in known:
-            raise NotFoundError("task", name, known)
-    wanted = [get_category(name).name for name in category or ()]
-    chosen = [known[name] for name in template or known if not wanted or known[name].category in wanted]
+    chosen = chosen_templates(known, template, category)
     with progress_bar("Proving") as update:
         found = run_proof(chosen, range(seeds), walks=walks, examples=examples, on_progress=update)
     errors = [(name, c.cases, c.caught, c.right_class, c.right_path) for name, c in found.errors.items()]

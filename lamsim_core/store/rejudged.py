@@ -1,9 +1,9 @@
 """Second verdicts on stored attempts: which count now, and what they were before."""
 
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from lamsim_core.errors import DamagedRecordError
-from lamsim_core.records import Record, Rejudgement, Rescore, Review, Trajectory
+from lamsim_core.records import Record, Rejudgement, Rescore, Review, Trajectory, Verdict
 from lamsim_core.store.framing import decode, payload_hash
 from lamsim_core.store.index import Index
 from lamsim_core.store.segments import Position, read_entry
@@ -13,19 +13,43 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 _PLACE = "segment, byte_offset, byte_length, content_hash"
 
 
-def with_verdicts(trajectory: Trajectory, rejudgement: Rejudgement | None) -> Trajectory:
-    """The attempt with the verdicts of a rejudgement in place of its own."""
-    if rejudgement is None:
+class NewVerdicts(Protocol):
+    """Verdicts on an attempt, stored as a rejudgement or not yet."""
+
+    @property
+    def steps(self) -> tuple[tuple[Verdict, ...], ...]:
+        """On each action."""
+        ...
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """On the whole attempt."""
+        ...
+
+    @property
+    def passed(self) -> bool | None:
+        """What they come to."""
+        ...
+
+    @property
+    def reward(self) -> float | None:
+        """The attempt's reward."""
+        ...
+
+
+def with_verdicts(trajectory: Trajectory, new: NewVerdicts | None) -> Trajectory:
+    """The attempt with new verdicts in place of its own."""
+    if new is None:
         return trajectory
     steps = [
         step.model_copy(update={"verdicts": verdicts})
-        for step, verdicts in zip(trajectory.steps, rejudgement.steps, strict=True)
+        for step, verdicts in zip(trajectory.steps, new.steps, strict=True)
     ]
     update = {
         "steps": tuple(steps),
-        "verdicts": rejudgement.verdicts,
-        "passed": rejudgement.passed,
-        "reward": rejudgement.reward,
+        "verdicts": new.verdicts,
+        "passed": new.passed,
+        "reward": new.reward,
     }
     return trajectory.model_copy(update=update)
 

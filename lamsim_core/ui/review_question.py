@@ -122,30 +122,19 @@ def draw_question(studio: Studio, session: Session, place: Place, trajectory: Tr
 def _answers(studio: Studio, session: Session) -> None:
     agree, disagree = ("It holds", "It does not") if session.blind else ("Agree", "Disagree")
     with st.container(horizontal=True):
-        st.button(
-            agree,
-            key="review.a",
-            icon=":material/thumb_up:",
-            shortcut="A",
-            on_click=reviewing.answer,
-            args=(studio, True),
-        )
-        st.button(
-            disagree,
-            key="review.d",
-            icon=":material/thumb_down:",
-            shortcut="D",
-            on_click=reviewing.answer,
-            args=(studio, False),
-        )
-        st.button(
-            "Unsure",
-            key="review.u",
-            icon=":material/help:",
-            shortcut="U",
-            on_click=reviewing.answer,
-            args=(studio, None),
-        )
+        for text, icon, key, agrees in (
+            (agree, "thumb_up", "A", True),
+            (disagree, "thumb_down", "D", False),
+            ("Unsure", "help", "U", None),
+        ):
+            st.button(
+                text,
+                key=f"review.{key.lower()}",
+                icon=f":material/{icon}:",
+                shortcut=key,
+                on_click=reviewing.answer,
+                args=(studio, agrees),
+            )
 
 
 def _verdict(place: Place, trajectory: Trajectory) -> None:

@@ -70,21 +70,16 @@ def _choose(studio: Studio) -> Session | None:
         fresh = st.button("New queue", icon=":material/shuffle:", help="Draws other verdicts.")
     session = reviewing.current()
     name = clean(reviewer or "", limit=60) or studio.settings.author
-    asked = (name, flt, blind)
-    if session is None or fresh or (session.reviewer, session.flt, session.blind) != asked or _resized(size or 60):
+    asked = (name, flt, blind, size or 60)
+    if session is None or fresh or (session.reviewer, session.flt, session.blind, session.size) != asked:
         seed = 0 if session is None else session.seed + bool(fresh)
         session = reviewing.begin(studio, name, flt, size=size or 60, blind=blind, seed=seed)
-        st.session_state["review.size"] = size or 60
     fitting, mine = count_places(studio.index, session.reviewer, session.flt)
     st.caption(
         f"{amount(fitting, 'verdict')} fit; {label(session.reviewer)} answered {mine:,} of them. The queue takes disputed ones "
         "first, then every kind of verdict (check, outcome, class, model) in turn, the rarest first."
     )
     return session
-
-
-def _resized(size: int) -> bool:
-    return bool(st.session_state.get("review.size", size) != size)
 
 
 def _filter(policies: list[str]) -> PlaceFilter:

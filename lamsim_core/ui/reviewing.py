@@ -32,6 +32,8 @@ class Session:
     reviewer: str
     flt: PlaceFilter
     blind: bool
+    size: int
+    """Verdicts asked for; the queue may hold fewer."""
     seed: int
     queue: list[Place]
     position: int = 0
@@ -87,7 +89,7 @@ def begin(studio: Studio, reviewer: str, flt: PlaceFilter, *, size: int, blind: 
     """Draw a queue and make it the present one."""
     name = clean(reviewer, limit=60) or studio.settings.author
     queue = draw_places(studio.index, name, size, seed=seed, flt=flt)
-    session = Session(reviewer=name, flt=flt, blind=blind, seed=seed, queue=queue)
+    session = Session(reviewer=name, flt=flt, blind=blind, size=size, seed=seed, queue=queue)
     st.session_state[KEY] = session
     return session
 

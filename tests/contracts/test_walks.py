@@ -10,5 +10,8 @@ TEMPLATES = list(load_templates().values())
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda t: t.id)
 def test_random_walks_do_not_get_through(template: Template) -> None:
+    """At most 2 of 100. Where chance says otherwise, twelve times as many walks tell."""
     passed = random_walks(template, range(5), 20)
-    assert passed <= 5, f"{passed} of 100 random walks pass"
+    if passed > 2:
+        more = random_walks(template, range(60), 20)
+        assert more <= 2 * 12, f"{passed} of 100 random walks pass, and {more} of 1,200"

@@ -23,8 +23,8 @@ GOAL = "state.goal"
 
 @pytest.fixture
 def undone(home: Settings) -> Trajectory:
-    """One attempt that fails ``state.goal`` and nothing else that counts."""
-    made = tried("Done.")
+    """One attempt that fails ``state.goal`` and nothing else that counts; its id fixes the order of the questions."""
+    made = tried("Done.").model_copy(update={"id": "trj_undone"})
     open_store(home).add(made)
     return made
 

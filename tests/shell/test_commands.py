@@ -63,7 +63,7 @@ def test_tasks_of_one_split(shell: Shell) -> None:
 
 def test_verify_reports_totals_and_templates(shell: Shell) -> None:
     data = shell(
-        "verify", "--seeds", "3", "--template", "calendar.move", "--template", "banking.balance", "--json"
+        "verify", "--seeds", "3", "--template", "calendar.move", "--template", "banking.total_money", "--json"
     ).json
     assert data["ok"] is True
     totals = data["totals"]
@@ -71,9 +71,8 @@ def test_verify_reports_totals_and_templates(shell: Shell) -> None:
     assert totals["gold"] == {"tried": 6, "held": 6} and totals["noop"] == {"tried": 6, "held": 6}
     for probe in ("collateral", "dropped", "wrong_value", "other_answer", "leak"):
         assert totals[probe]["held"] == totals[probe]["tried"] > 0, probe
-    walks = totals["random_walks"]
-    assert walks["tried"] == 12 and walks["passed"] <= 1, "a single look-up can be guessed, now and then"
-    assert [report["template"] for report in data["templates"]] == ["calendar.move", "banking.balance"]
+    assert totals["random_walks"] == {"tried": 12, "passed": 0}
+    assert [report["template"] for report in data["templates"]] == ["calendar.move", "banking.total_money"]
 
 
 def test_verify_fails_when_a_template_breaks_a_contract(
