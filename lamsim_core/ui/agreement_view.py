@@ -41,7 +41,7 @@ def draw_agreement(studio: Studio) -> None:
         return
     rows = with_checks(found)
     _numbers(rows[0], answers, found)
-    left, right = st.columns([11, 6], gap="large")
+    left, right = st.columns([13, 5], gap="medium")
     with left:
         st.subheader("Check by check", anchor=False)
         _table(rows)

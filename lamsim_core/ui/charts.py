@@ -224,8 +224,6 @@ def matrix(counts: Sequence[Sequence[int]], *, rows: Sequence[str], columns: Seq
             x=[named(name) for name in columns],
             y=[named(name) for name in rows],
             text=[[f"{count:,}" for count in row] for row in counts],
-            texttemplate="%{text}",
-            textfont={"size": 18},
             colorscale=[[0, "rgba(29,148,136,0.04)"], [1, "rgba(29,148,136,0.55)"]],
             zmin=0,
             zmax=1,
@@ -235,6 +233,10 @@ def matrix(counts: Sequence[Sequence[int]], *, rows: Sequence[str], columns: Seq
             hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
         )
     )
+    font = {"size": 18, "color": ink()}
+    for name, row in zip(rows, counts, strict=True):
+        for column, count in zip(columns, row, strict=True):
+            figure.add_annotation(x=named(column), y=named(name), text=f"{count:,}", showarrow=False, font=font)
     figure.update_xaxes(side="top", showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return _finish(figure, height=90 + 84 * len(rows))
@@ -339,6 +341,12 @@ def draw_chart(figure: "Figure", *, key: str, alt: str) -> None:
     figure.update_layout(uirevision=key)
     config: dict[str, Any] = {"displayModeBar": False, "displaylogo": False}
     st.plotly_chart(figure, key=key, theme="streamlit", config=config, alt=clean(alt, limit=200))
+
+
+def ink() -> str | None:
+    """Colour of the page's text, since that of charts is too faint on coloured cells; None where the theme is unknown."""
+    scheme = st.context.theme.type
+    return st.get_option(f"theme.{scheme}.textColor") if scheme in ("light", "dark") else None
 
 
 def named(name: str) -> str:

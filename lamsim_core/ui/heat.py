@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import streamlit as st
 
-from lamsim_core.ui.charts import FAILED, SERIES, named
+from lamsim_core.ui.charts import FAILED, SERIES, ink, named
 from lamsim_core.ui.draw import clean
 
 if TYPE_CHECKING:
@@ -117,11 +117,11 @@ def draw_heat_map(figure: "Figure", *, key: str, alt: str, columns: int) -> tupl
     Returns:
         Row and column of the cell that was clicked, or None.
     """
-    ink = _ink()
-    figure.update_traces(textfont={"color": ink}, selector={"mode": "text"})
-    figure.update_layout(font={"color": ink})
-    figure.update_xaxes(tickfont={"color": ink, "size": 12})
-    figure.update_yaxes(tickfont={"color": ink, "size": 12})
+    colour = ink()
+    figure.update_traces(textfont={"color": colour}, selector={"mode": "text"})
+    figure.update_layout(font={"color": colour})
+    figure.update_xaxes(tickfont={"color": colour, "size": 12})
+    figure.update_yaxes(tickfont={"color": colour, "size": 12})
     config: dict[str, Any] = {"displayModeBar": False, "displaylogo": False}
     event = st.plotly_chart(
         figure, key=key, theme="streamlit", config=config, alt=clean(alt, limit=200), on_select="rerun",
@@ -138,12 +138,6 @@ def clicked_cell(event: Mapping[str, Any], columns: int) -> tuple[int, int] | No
             row, column = divmod(point["point_index"], columns)
             return row, column
     return None
-
-
-def _ink() -> str | None:
-    """Colour of the page's text, since that of charts is too faint on coloured cells; None where the theme is unknown."""
-    scheme = st.context.theme.type
-    return st.get_option(f"theme.{scheme}.textColor") if scheme in ("light", "dark") else None
 
 
 def _places(groups: Sequence[HeatGroup]) -> tuple[list[float], list[str]]:

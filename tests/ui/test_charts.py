@@ -127,3 +127,9 @@ def test_one_run_without_any_failure_has_axes() -> None:
     low, high = made["layout"]["xaxis"]["range"]
     assert low < high
     assert made["layout"]["yaxis"]["range"] == [0, 1]
+
+
+def test_every_cell_of_a_matrix_says_its_number() -> None:
+    figure = charts.matrix([[10, 0], [1200, 4]], rows=["a", "<b>"], columns=["c", "d"])
+    said = {(note.y, note.x): note.text for note in figure.layout.annotations}
+    assert said == {("a", "c"): "10", ("a", "d"): "0", ("‹b›", "c"): "1,200", ("‹b›", "d"): "4"}
