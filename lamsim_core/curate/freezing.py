@@ -9,12 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lamsim_core.canonical import canonical_json, new_id
+from lamsim_core.canonical import canonical_json, new_id, now
 from lamsim_core.curate.card import card
 from lamsim_core.curate.folder import CARD, RECORD, ROWS, list_datasets, rows_digest
 from lamsim_core.curate.select import DAMAGED, HELD_OUT, Chosen, held_out, select
 from lamsim_core.errors import DamagedRecordError, InvalidInputError, StoreWriteError
-from lamsim_core.jobs.job import now
 from lamsim_core.records import Dataset, Selection, Trajectory
 from lamsim_core.store import Store
 from lamsim_core.store.queries import get_trajectory

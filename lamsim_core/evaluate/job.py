@@ -7,14 +7,13 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from lamsim_core.agent.policy import PLAIN_POLICIES, make_policy
-from lamsim_core.canonical import new_id
+from lamsim_core.canonical import new_id, now
 from lamsim_core.errors import JobError, ModelError, NotFoundError, StoppedError
 from lamsim_core.evaluate.metrics import Outcomes, compare, evaluation_row, outcomes, reliability
 from lamsim_core.explore.engine import explore
 from lamsim_core.explore.plan import AttemptParams
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.jobs.folder import job_folder, read_record, write_record
-from lamsim_core.jobs.job import now
 from lamsim_core.models.registry import get_model
 from lamsim_core.records import Evaluation, EvaluationRow, PolicyInfo, Record, Split, Task
 from lamsim_core.settings import Settings

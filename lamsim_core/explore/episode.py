@@ -4,12 +4,11 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from lamsim_core import __version__
 from lamsim_core.agent.parse import parse_reply
 from lamsim_core.agent.policy import Policy
-from lamsim_core.canonical import derive_seed, new_id
+from lamsim_core.canonical import derive_seed, new_id, now
 from lamsim_core.environment import Environment
 from lamsim_core.errors import ModelError, StoppedError
 from lamsim_core.feedback import Judge
@@ -103,7 +102,7 @@ def run_attempt(
         Trajectory(
             id=new_id("trj"),
             run=run,
-            created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            created=now(),
             task=task,
             attempt=attempt,
             seed=episode.seed,

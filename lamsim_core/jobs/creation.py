@@ -5,11 +5,11 @@ import shutil
 from contextlib import suppress
 from typing import Any
 
-from lamsim_core.canonical import canonical_json, content_hash, new_id
+from lamsim_core.canonical import canonical_json, content_hash, new_id, now
 from lamsim_core.errors import InvalidInputError, JobError, NotFoundError
 from lamsim_core.files import write_atomic
 from lamsim_core.jobs.folder import JOB, PROCESS, STATUS, job_folder, read_record, write_record
-from lamsim_core.jobs.job import Job, JobStatus, Launch, now
+from lamsim_core.jobs.job import Job, JobStatus, Launch
 from lamsim_core.settings import Settings
 
 

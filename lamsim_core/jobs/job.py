@@ -1,6 +1,5 @@
 """What is known about a job: what was asked for, how far it is, and which process works on it."""
 
-from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import Field, JsonValue
@@ -19,11 +18,6 @@ ACTIVE: tuple[State, ...] = ("queued", "waiting", "running", "stopping")
 
 RESUMABLE: tuple[State, ...] = ("stopped", "failed", "dead")
 """States a job can be resumed from."""
-
-
-def now() -> str:
-    """The time as it is written in every record: UTC, ISO 8601, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Job(Record):

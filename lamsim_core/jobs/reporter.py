@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lamsim_core.canonical import canonical_json
+from lamsim_core.canonical import canonical_json, now
 from lamsim_core.jobs.folder import STATUS, clean, read_record, write_record
-from lamsim_core.jobs.job import JobStatus, State, now
+from lamsim_core.jobs.job import JobStatus, State
 
 OnProgress = Callable[[int, int, str], None]
 """Called with done, total and message."""

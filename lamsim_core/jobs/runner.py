@@ -12,11 +12,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from lamsim_core.canonical import now
 from lamsim_core.errors import JobError, LamsimError, StoppedError
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.jobs.creation import create_folder, new_job
 from lamsim_core.jobs.folder import LOG, PROCESS, RUN_LOCK, job_folder, write_record
-from lamsim_core.jobs.job import Kind, Launch, now
+from lamsim_core.jobs.job import Kind, Launch
 from lamsim_core.jobs.process import end_leftovers, mark_of
 from lamsim_core.jobs.reading import read_job_folder
 from lamsim_core.jobs.reporter import OnProgress

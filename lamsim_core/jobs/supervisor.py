@@ -14,6 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from lamsim_core.canonical import now
 from lamsim_core.errors import JobError, NotFoundError
 from lamsim_core.jobs import output
 from lamsim_core.jobs.creation import create_folder, new_job
@@ -29,7 +30,7 @@ from lamsim_core.jobs.folder import (
     remove_drafts,
     write_record,
 )
-from lamsim_core.jobs.job import ACTIVE, RESUMABLE, Job, JobStatus, Kind, Launch, now
+from lamsim_core.jobs.job import ACTIVE, RESUMABLE, Job, JobStatus, Kind, Launch
 from lamsim_core.jobs.process import JOB_VARIABLE, end_leftovers, mark_of, reap, send, wait_gone
 from lamsim_core.jobs.reading import Reading, read_job_folder
 from lamsim_core.settings import REPOSITORY, Settings

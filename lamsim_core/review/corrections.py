@@ -5,10 +5,9 @@ until a newer one. The base is always what the checks say, so a correction that 
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Literal
 
-from lamsim_core.canonical import new_id
+from lamsim_core.canonical import new_id, now
 from lamsim_core.feedback.judge import Judged
 from lamsim_core.feedback.registry import checks_hash
 from lamsim_core.feedback.reward import attempt_outcome
@@ -40,11 +39,6 @@ CLASS_OF_CHECK: dict[str, ErrorClass] = {
     "state.collateral": "collateral",
 }
 """The class of mistake each check finds; a reviewer may name another."""
-
-
-def moment() -> str:
-    """Now, so fine that records made one after the other are in order."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def outcome_at(verdicts: Sequence[Verdict], check: str) -> Outcome | None:
@@ -133,7 +127,7 @@ def rejudge(
     return Rejudgement(
         id=new_id("rej"),
         trajectory=trajectory.id,
-        created=moment(),
+        created=now(),
         cause=cause,
         author=author,
         rescore=rescore,

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from lamsim_core.canonical import new_id
+from lamsim_core.canonical import new_id, now
 from lamsim_core.errors import StoppedError
 from lamsim_core.feedback.registry import check_versions, checks_hash
 from lamsim_core.files import write_atomic
 from lamsim_core.jobs.context import JobContext
-from lamsim_core.jobs.job import now
 from lamsim_core.records import Record, Rescore
 from lamsim_core.review.rescore import rescore
 from lamsim_core.store import Store

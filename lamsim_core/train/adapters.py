@@ -10,9 +10,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from lamsim_core.canonical import canonical_json, new_id
+from lamsim_core.canonical import canonical_json, new_id, now
 from lamsim_core.errors import TrainingError
-from lamsim_core.jobs.job import now
 from lamsim_core.models.folder import Manifest, file_sha256
 from lamsim_core.models.loading import ADAPTER_WEIGHTS
 from lamsim_core.models.registry import ADAPTER_RECORD, ModelEntry, adapter_folders

@@ -9,10 +9,10 @@ from typing import Any
 
 import streamlit as st
 
-from lamsim_core.canonical import canonical_json, new_id
+from lamsim_core.canonical import canonical_json, new_id, now
 from lamsim_core.errors import LamsimError, NotFoundError
 from lamsim_core.jobs import supervisor
-from lamsim_core.jobs.job import ACTIVE, RESUMABLE, Job, JobStatus, Kind, State, now
+from lamsim_core.jobs.job import ACTIVE, RESUMABLE, Job, JobStatus, Kind, State
 from lamsim_core.settings import Settings
 from lamsim_core.ui.draw import Color, chip, clean, failure, guard, label, untrusted
 from lamsim_core.ui.page import Studio

@@ -1,11 +1,10 @@
 """A person's decision about a trajectory: the buttons that make it, and what was decided before."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import streamlit as st
 
-from lamsim_core.canonical import new_id
+from lamsim_core.canonical import new_id, now
 from lamsim_core.records import Mark
 from lamsim_core.store.filters import Decision
 from lamsim_core.store.queries import marks_of
@@ -35,7 +34,7 @@ def decide(studio: Studio, trajectory: str, decision: Decision, *, tags: Sequenc
         tags=tuple(dict.fromkeys(tag for tag in (clean(tag, limit=40) for tag in tags) if tag)),
         note=note.strip()[:2000],
         author=studio.settings.author,
-        created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        created=now(),
     )
     studio.store.add(mark)
     studio.index.sync()

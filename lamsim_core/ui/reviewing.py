@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from lamsim_core.canonical import new_id
+from lamsim_core.canonical import new_id, now
 from lamsim_core.errors import LamsimError
 from lamsim_core.feedback.registry import check_versions
 from lamsim_core.records import Blame, ErrorClass, Review, ReviewAnswer
-from lamsim_core.review.corrections import add_review, moment
+from lamsim_core.review.corrections import add_review
 from lamsim_core.store.places import Place, PlaceFilter, draw_places
 from lamsim_core.ui.draw import clean, label
 from lamsim_core.ui.page import Studio
@@ -225,7 +225,7 @@ def _store(
         reason=reason.strip()[:LONGEST_REASON],
         seconds=None if waited is None else round(time.monotonic() - waited, 2),
         reviewer=session.reviewer,
-        created=moment(),
+        created=now(),
     )
     try:
         add_review(studio.store, review)

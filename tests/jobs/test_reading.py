@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from lamsim_core.canonical import now
 from lamsim_core.errors import JobError
 from lamsim_core.jobs import reading, supervisor
 from lamsim_core.jobs.creation import create_folder, new_job
 from lamsim_core.jobs.folder import JOB, PROCESS, STATUS, STOP, job_folder, write_record
-from lamsim_core.jobs.job import Job, JobStatus, Launch, now
+from lamsim_core.jobs.job import Job, JobStatus, Launch
 from lamsim_core.settings import Settings
 from tests.jobs.acting import again, begin, wait, wait_end
 

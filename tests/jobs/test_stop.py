@@ -9,9 +9,10 @@ import time
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from lamsim_core.canonical import now
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.folder import PROCESS, STATUS, STOP, job_folder, read_record, write_record
-from lamsim_core.jobs.job import JobStatus, Launch, now
+from lamsim_core.jobs.job import JobStatus, Launch
 from lamsim_core.jobs.process import Mark, mark_of, send
 from lamsim_core.settings import Settings
 from tests.jobs.acting import again, begin, wait, wait_end, wait_state

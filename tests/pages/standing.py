@@ -3,13 +3,13 @@
 import time
 from typing import Any
 
-from lamsim_core.canonical import new_id
+from lamsim_core.canonical import new_id, now
 from lamsim_core.curate.freezing import freeze
 from lamsim_core.files import write_atomic
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.creation import create_folder, new_job
 from lamsim_core.jobs.folder import STATUS, job_folder, write_record
-from lamsim_core.jobs.job import Job, JobStatus, State, now
+from lamsim_core.jobs.job import Job, JobStatus, State
 from lamsim_core.records import Adapter, Comparison, Dataset, Evaluation, EvaluationRow, PolicyInfo, Recipe, Selection
 from lamsim_core.settings import Settings
 from lamsim_core.store import open_store

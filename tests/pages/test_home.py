@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
+from lamsim_core.canonical import now
 from lamsim_core.explore.live import live_runs, start_live
 from lamsim_core.jobs import supervisor
-from lamsim_core.jobs.job import Job, JobStatus, now
+from lamsim_core.jobs.job import Job, JobStatus
 from lamsim_core.records import Comparison, Evaluation, EvaluationRow, PolicyInfo, Sampling
 from lamsim_core.settings import REPOSITORY, Settings
 from lamsim_core.store import open_store

@@ -24,7 +24,7 @@ def filled(home: Settings) -> list[Trajectory]:
 
 
 def newest_first(trajectories: list[Trajectory]) -> list[Trajectory]:
-    """By time, then by id: several can be made in one millisecond."""
+    """By time, then by id."""
     return sorted(trajectories, key=lambda trajectory: (trajectory.created, trajectory.id), reverse=True)
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from lamsim_core.agent.policy import GoldPolicy, ReplayPolicy
-from lamsim_core.canonical import new_id
+from lamsim_core.canonical import new_id, now
 from lamsim_core.explore.episode import Ended, run_attempt
 from lamsim_core.feedback import registry
 from lamsim_core.feedback.registry import Attempt, Fail, Finding
 from lamsim_core.records import Review, ReviewAnswer, Trajectory
-from lamsim_core.review.corrections import moment, outcome_at
+from lamsim_core.review.corrections import outcome_at
 from tests.instances import plain_instance
 
 MOVE = plain_instance("calendar.move", "create_event")
@@ -47,7 +47,7 @@ def review(
         "answer": answer,
         "blind": False,
         "reviewer": "me",
-        "created": moment(),
+        "created": now(),
     }
     return Review.model_validate({**given, **fields})
 
