@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
-from lamsim_core.errors import ModelError
+from lamsim_core.errors import ModelError, StoppedError
 from lamsim_core.models.backend import Completion, Message
 from lamsim_core.models.endpoint_client import Client, Tools, way_of_tools
 from lamsim_core.models.endpoint_entry import Endpoint
@@ -178,6 +178,8 @@ class _Reading(threading.Thread):
                         self._finish = "length"
                         break
             self.items.put(self._end())
+        except StoppedError:
+            return
         except ModelError as error:
             self.items.put(error)
         except Exception as error:  # the library checks nothing it reads, so a malformed chunk can show as anything

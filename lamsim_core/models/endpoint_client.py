@@ -12,7 +12,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.nap import sleep_using_event
 from tenacity.wait import wait_random_exponential
 
-from lamsim_core.errors import ModelError
+from lamsim_core.errors import ModelError, StoppedError
 from lamsim_core.models.endpoint_entry import Endpoint
 from lamsim_core.models.endpoint_errors import PASSING, explain, is_page, message_of, not_a_stream, shown
 
@@ -80,6 +80,7 @@ class Client:
 
         Raises:
             ModelError: it failed for good, or as often as it may.
+            StoppedError: ``stop`` was set.
         """
         stop = stop or threading.Event()
         retrying = Retrying(
@@ -90,8 +91,14 @@ class Client:
             before_sleep=lambda state: on_wait(state.upcoming_sleep) if on_wait is not None else None,
             reraise=True,
         )
+
+        def once() -> ResultT:
+            if stop.is_set():
+                raise StoppedError("Nobody waits for the server any more.")
+            return ask()
+
         try:
-            return retrying(ask)
+            return retrying(once)
         except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
             raise explain(error, self.endpoint, self.key) from None
 

@@ -1,17 +1,10 @@
 """The test server as tests use it."""
 
 import json
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from lamsim_core.models.endpoint_client import forget_probes
 from lamsim_core.models.endpoint_entry import Endpoint
-from lamsim_core.settings import REPOSITORY
 
 
 class Told:
@@ -40,26 +33,3 @@ class Told:
         request = urllib.request.Request(self.root + path, data, method="GET" if body is None else "PUT")
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
-
-
-@pytest.fixture(scope="module")
-def server_process() -> Iterator[int]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.models.endpoint_server"],
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert child.stdout is not None and child.stdin is not None
-    yield int(child.stdout.readline())
-    child.stdin.close()
-    child.wait(10)
-    child.stdout.close()
-
-
-@pytest.fixture
-def server(server_process: int) -> Told:
-    forget_probes()
-    told = Told(server_process)
-    told.plan()
-    return told
