@@ -102,7 +102,8 @@ def _plain(message: Message) -> dict[str, Any]:
 def _turn(reply: str, results: Sequence[Message], number: int) -> Iterator[dict[str, Any]]:
     """A reply and its results. Call ids come from the place in the conversation, so they are the same every time."""
     said, *regions = reply.split(OPEN)
-    if len(regions) > len(results):
+    surplus = len(regions) > len(results)
+    if surplus:
         # Beyond so many calls all that follows is one call, that could not be read; without results it is only text.
         kept = max(0, len(results) - 1)
         regions[kept:] = [OPEN.join(regions[kept:])]
@@ -111,7 +112,8 @@ def _turn(reply: str, results: Sequence[Message], number: int) -> Iterator[dict[
     told: list[dict[str, Any]] = []
     for place, region in enumerate(regions):
         body, closed, rest = region.partition(CLOSE)
-        function = _function(body) if place < len(results) else None
+        readable = place < len(results) and not (surplus and place == len(regions) - 1)
+        function = _function(body) if readable else None
         if function is None:
             said += f"{OPEN}{region}"
             if place < len(results):
