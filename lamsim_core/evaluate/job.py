@@ -15,7 +15,7 @@ from lamsim_core.explore.plan import AttemptParams
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.jobs.folder import job_folder, read_record, write_record
 from lamsim_core.jobs.job import now
-from lamsim_core.models.registry import get_model, needs_memory, reached
+from lamsim_core.models.registry import get_model, reached
 from lamsim_core.records import Evaluation, EvaluationRow, PolicyInfo, Record, Split, Task
 from lamsim_core.settings import Settings
 from lamsim_core.store import Store
@@ -146,7 +146,7 @@ class _Evaluation:
         """Run what is left of a model's attempts; only what fills this machine's memory needs the lease."""
         if self.context.should_stop():
             raise StoppedError(_STOPPED)  # before a model is loaded for nothing
-        if name in PLAIN_POLICIES or not needs_memory(self.context.settings, name):
+        if name in PLAIN_POLICIES or not get_model(self.context.settings, name).needs_memory:
             return self._explore(name)
         self._progress(f"{name}: loading the model.")
         with self.context.lease():

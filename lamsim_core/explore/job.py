@@ -9,7 +9,7 @@ from lamsim_core.canonical import new_id
 from lamsim_core.explore.engine import Summary, explore
 from lamsim_core.explore.plan import AttemptParams
 from lamsim_core.jobs.context import JobContext
-from lamsim_core.models.registry import needs_memory
+from lamsim_core.models.registry import get_model
 from lamsim_core.records import Split, Task
 from lamsim_core.store import Store
 
@@ -32,7 +32,7 @@ def run(context: JobContext) -> dict[str, Any]:
     store = Store(context.settings)
     try:
         tasks = params.plan()
-        if params.model in PLAIN_POLICIES or not needs_memory(context.settings, params.model):
+        if params.model in PLAIN_POLICIES or not get_model(context.settings, params.model).needs_memory:
             summary = _explore(context, store, params, tasks, run_id)
         else:
             context.progress(0, params.tasks * params.attempts, "Loading the model.")

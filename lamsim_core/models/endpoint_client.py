@@ -249,7 +249,8 @@ def why_unreachable(endpoint: Endpoint) -> str | None:
 
 
 def _why_missing(client: Client, seconds: float) -> str | None:
-    """Why the model is not among those GET /models lists, or None; also None when the server has no such list.
+    """Why the model is not among those GET /models lists, or None; also None when the server has no such list or cannot
+    make it (``transformers serve`` without a network): then only a reply can tell.
 
     llama.cpp serves its one model under any name; Ollama adds a tag to names without one.
     """
@@ -258,8 +259,9 @@ def _why_missing(client: Client, seconds: float) -> str | None:
         answer = client.api.with_options(timeout=min(seconds, endpoint.timeout_seconds)).get(
             "/models", cast_to=httpx2.Response
         )
-    except openai.NotFoundError as error:
-        if is_page(error.response.headers.get("content-type", "")):
+    except openai.APIStatusError as error:
+        page = is_page(error.response.headers.get("content-type", ""))
+        if page or error.status_code not in (404, 405, 500, 501):
             raise
         return None
     if is_page(answer.headers.get("content-type", "")):

@@ -77,6 +77,11 @@ class ModelEntry(Record):
     template: Literal["own", "inst"] = "own"
     endpoint: Endpoint | None = None
 
+    @property
+    def needs_memory(self) -> bool:
+        """Whether it is held in this machine's memory, so that jobs have to take turns."""
+        return self.kind in ("local", "adapter")
+
 
 def shipped_models(settings: Settings) -> list[ShippedModel]:
     """Read data/models.yaml.
@@ -244,15 +249,6 @@ def get_model(settings: Settings, name: str) -> ModelEntry:
     if name not in entries:
         raise NotFoundError("model", name, entries)
     return entries[name]
-
-
-def needs_memory(settings: Settings, name: str) -> bool:
-    """Whether the model of this name is held in this machine's memory, so that jobs have to take turns.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    return get_model(settings, name).kind in ("local", "adapter")
 
 
 def reached(entry: ModelEntry) -> ModelEntry:

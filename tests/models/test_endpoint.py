@@ -366,7 +366,7 @@ def test_what_a_server_lists(server: Told) -> None:
     with pytest.raises(ModelError, match="'other'"):
         open_endpoint("mine", server.endpoint())
     llama = '{"data": [{"id": "/models/x.gguf", "owned_by": "llamacpp"}]}'
-    for models in (["m"], ["m:latest"], {"status": 200, "body": llama}, {"status": 404, "body": "{}"}):
+    for models in (["m"], ["m:latest"], {"status": 200, "body": llama}, {"status": 404, "body": "{}"}, {"status": 500}):
         server.plan(models=models)
         assert why_unreachable(server.endpoint()) is None, models
     for models in (

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from lamsim_core.errors import InvalidInputError, ModelError
 from lamsim_core.models.endpoint_entry import Endpoint
-from lamsim_core.models.registry import get_model, list_models, needs_memory, open_backend, reached
+from lamsim_core.models.registry import get_model, list_models, open_backend, reached
 from lamsim_core.settings import Settings
 from tests.models.endpoint_told import Told
 
@@ -95,7 +95,7 @@ def test_own_endpoints_are_models(tiny: Settings, server: Told, monkeypatch: pyt
     assert "MINE_KEY" in str(found["keyed"].why_not) and "set the environment variable" in str(found["keyed"].why_not)
     assert "already named" in str(found["tiny"].why_not) and "already named" in str(found["twice"].why_not)
     assert get_model(tiny, "tiny").kind == "local"
-    assert (needs_memory(tiny, "tiny"), needs_memory(tiny, "here")) == (True, False)
+    assert (get_model(tiny, "tiny").needs_memory, get_model(tiny, "here").needs_memory) == (True, False)
     with pytest.raises(ModelError, match="MINE_KEY"):
         open_backend(tiny, "keyed")
     monkeypatch.setenv("MINE_KEY", SECRET)
