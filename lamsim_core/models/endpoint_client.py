@@ -249,10 +249,10 @@ def why_unreachable(endpoint: Endpoint) -> str | None:
 
 
 def _why_missing(client: Client, seconds: float) -> str | None:
-    """Why the model is not among those GET /models lists, or None; also None when the server has no such list or cannot
-    make it (``transformers serve`` without a network): then only a reply can tell.
+    """Why the model is not among those GET /models lists, or None.
 
-    llama.cpp serves its one model under any name; Ollama adds a tag to names without one.
+    Also None when the server has no such list or cannot make it (``transformers serve`` without a network): only a reply
+    can tell then. llama.cpp serves its one model under any name; Ollama adds a tag to names without one.
     """
     endpoint = client.endpoint
     try:
