@@ -147,8 +147,12 @@ class ReplayPolicy:
         return _whole(self._replies[turn])
 
 
-def make_policy(settings: Settings, name: str, sampling: Sampling, *, quantisation: str | None = None) -> Policy:
+def make_policy(
+    settings: Settings, name: str, sampling: Sampling, *, quantisation: str | None = None, batch: int = 1
+) -> Policy:
     """The policy of a name: ``gold``, ``random``, ``noop``, ``human``, or a model of the registry.
+
+    A model opened with a ``batch`` of more than one writes so many replies together, for as many threads.
 
     Raises:
         NotFoundError: no such policy or model.
@@ -164,4 +168,4 @@ def make_policy(settings: Settings, name: str, sampling: Sampling, *, quantisati
         return plain[name]()
     from lamsim_core.models.registry import open_backend
 
-    return ModelPolicy(open_backend(settings, name, quantisation=quantisation), sampling)
+    return ModelPolicy(open_backend(settings, name, quantisation=quantisation, batch=batch), sampling)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from lamsim_core.errors import InvalidInputError, ModelError
-from lamsim_core.models.attention import use_grouped_attention
+from lamsim_core.models.attention import can_attend_rows, use_grouped_attention
+from lamsim_core.models.batched import BatchedBackend
 from lamsim_core.models.chat import template_hash
 from lamsim_core.models.folder import Manifest, file_sha256, read_manifest, refuse_unsafe, verify, write_manifest
 from lamsim_core.models.local import LocalBackend
@@ -195,8 +196,13 @@ def check_adapter(folder: Path, base: Manifest) -> Adapter:
     return record
 
 
-def load_backend(settings: Settings, entry: ModelEntry, quantisation: str) -> LocalBackend:
+def load_backend(
+    settings: Settings, entry: ModelEntry, quantisation: str, batch: int = 1
+) -> LocalBackend | BatchedBackend:
     """Load a local model or an adapter and its base.
+
+    With a ``batch`` of more than one, replies are written together when the model is of a kind that can; otherwise those
+    who ask take turns.
 
     Raises:
         InvalidInputError: an unknown quantisation.
@@ -222,4 +228,6 @@ def load_backend(settings: Settings, entry: ModelEntry, quantisation: str) -> Lo
         quantisation=held_as,
         device=str(model.device.type),
     )
+    if batch > 1 and can_attend_rows(model):
+        return BatchedBackend(model, tokenizer, info, max_prompt_tokens=settings.max_prompt_tokens, size=batch)
     return LocalBackend(model, tokenizer, info, max_prompt_tokens=settings.max_prompt_tokens)

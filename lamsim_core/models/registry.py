@@ -224,13 +224,14 @@ def get_model(settings: Settings, name: str) -> ModelEntry:
     return entries[name]
 
 
-def open_backend(settings: Settings, name: str, *, quantisation: str | None = None) -> Backend:
+def open_backend(settings: Settings, name: str, *, quantisation: str | None = None, batch: int = 1) -> Backend:
     """Load the model of this name.
 
     Args:
         settings: paths and limits.
         name: a name that ``list_models`` knows.
         quantisation: ``"nf4"`` (the default), ``"bf16"`` or ``"fp32"``.
+        batch: replies to write together, for as many threads.
 
     Raises:
         NotFoundError: there is no such model.
@@ -246,4 +247,4 @@ def open_backend(settings: Settings, name: str, *, quantisation: str | None = No
         return ScriptedBackend(name=entry.name)
     from lamsim_core.models.loading import load_backend
 
-    return load_backend(settings, entry, quantisation or "nf4")
+    return load_backend(settings, entry, quantisation or "nf4", batch)
