@@ -153,7 +153,10 @@ class _Evaluation:
             return self._explore(name)
 
     def _explore(self, name: str) -> PolicyInfo:
-        policy = make_policy(self.context.settings, name, self.params.sampling, quantisation=self.params.quantisation)
+        batch = self.params.together(name)
+        policy = make_policy(
+            self.context.settings, name, self.params.sampling, quantisation=self.params.quantisation, batch=batch
+        )
 
         def progress(done: int, _: int, message: str) -> None:
             self.finished[name] = done
@@ -169,6 +172,7 @@ class _Evaluation:
             on_trajectory=self.store.add,
             on_progress=progress,
             should_stop=self.context.should_stop,
+            batch=batch,
         )
         if summary.stopped:
             raise StoppedError(_STOPPED)

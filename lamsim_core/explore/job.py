@@ -69,7 +69,8 @@ def stored_attempts(store: Store, run_id: str) -> dict[tuple[str, int], bool]:
 
 
 def _explore(context: JobContext, store: Store, params: ExploreParams, tasks: list[Task], run_id: str) -> Summary:
-    policy = make_policy(context.settings, params.model, params.sampling, quantisation=params.quantisation)
+    batch = params.together(params.model)
+    policy = make_policy(context.settings, params.model, params.sampling, quantisation=params.quantisation, batch=batch)
     return explore(
         tasks,
         policy,
@@ -80,4 +81,5 @@ def _explore(context: JobContext, store: Store, params: ExploreParams, tasks: li
         on_trajectory=store.add,
         on_progress=context.progress,
         should_stop=context.should_stop,
+        batch=batch,
     )

@@ -69,7 +69,7 @@ def reply(
     return last
 
 
-def together(*jobs: Callable[[], None]) -> None:
+def together(*jobs: Callable[[], object]) -> None:
     """Run each in a thread of its own, all at once."""
     failed: list[BaseException] = []
 
@@ -95,7 +95,7 @@ def dialogue(backend: Backend, number: int) -> list[tuple[str, str, int]]:
     tools = TOOLS * (number % 2)
     how = {"temperature": 1.0, "top_p": 0.9} if number % 3 == 0 else {}
     messages = ask(" ".join(rng.choices(WORDS, k=rng.choice([1, 8, 60, 400]))))
-    said = []
+    said: list[tuple[str, str, int]] = []
     for turn in range(rng.randint(1, 4)):
         last = reply(backend, messages, number + turn, tools, max_new_tokens=rng.choice([1, 7, 40]), **how)
         said.append((last.text, last.finish, last.usage.completion_tokens))
