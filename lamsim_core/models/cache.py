@@ -15,6 +15,9 @@ BLOCK = 256
 """Tokens by which the memory of every slot grows."""
 _GRAIN = 64
 """Keys are shown to attention in multiples of this: a CPU kernel is prepared anew for every shape it meets."""
+_SPARE = 2
+"""Whole slots are shown when they have room for less than so many times the longest conversation. A part of a slot would
+be copied by torch's product, which costs more than to look at masked keys."""
 
 
 class Row:
@@ -108,7 +111,7 @@ class Pass:
             mask = torch.ones(new, held + new, dtype=torch.bool, device=device).tril(held)[None, None] if held else None
             self._long.append(Long(at, at + new, part.row.slot, held + new, mask))
         self._slots, self.places = tensor(slots), tensor(places)
-        self._few = _few(few, tensor) if few else None
+        self._few = _few(few, pool.room, tensor) if few else None
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Nothing: the places of the tokens are always given."""
@@ -124,7 +127,7 @@ class Pass:
         return Layer(pool.keys[layer_idx], pool.values[layer_idx], self._long, self._few), None
 
 
-def _few(parts: list[tuple[int, Part]], tensor: Any) -> Few:
+def _few(parts: list[tuple[int, Part]], room: int, tensor: Any) -> Few:
     """The grid of the conversations with few queries: a row for each slot from the first to the last of them."""
     first = min(part.row.slot for _, part in parts)
     last = max(part.row.slot for _, part in parts) + 1
@@ -140,7 +143,8 @@ def _few(parts: list[tuple[int, Part]], tensor: Any) -> Few:
         rows += [part.row.slot - first] * count
         columns += range(count)
         seen[part.row.slot - first] = len(part.row.tokens)
-    keys = tensor(list(range(-(-length // _GRAIN) * _GRAIN)))
+    shown = -(-length // _GRAIN) * _GRAIN
+    keys = tensor(list(range(room if shown <= room < _SPARE * shown else shown)))
     mask = keys <= (tensor(seen)[:, None] + tensor(list(range(width))))[:, None, :, None]
     return Few(tensor(at), tensor(rows), tensor(columns), first, last, width, mask)
 
