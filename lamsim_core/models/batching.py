@@ -14,7 +14,7 @@ from lamsim_core.models.reply import GUESSES, Reply
 
 _PORTION = 512
 """Tokens of prompts read in one pass, beside the tokens being written."""
-_FIRST_GUESSES = 3
+_FIRST_GUESSES = 1
 """Tokens guessed ahead after a guess that was wrong."""
 _WORTH_WAITING = 64
 """Tokens of a prompt for which it is better to wait than to read them again."""
