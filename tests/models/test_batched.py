@@ -250,3 +250,18 @@ def test_models_whose_attention_is_not_plain_take_turns(tiny: Settings, monkeypa
     backend = open_backend(tiny, "tiny", quantisation="fp32", batch=4)
     assert isinstance(backend, LocalBackend)
     backend.close()
+
+
+def test_on_a_cpu_four_bit_weights_are_held_wide_with_the_same_values(tiny: Settings) -> None:
+    import torch
+
+    from lamsim_core.models.loading import load_weights, widen_nf4
+
+    narrow, _ = load_weights(tiny.cache / "models" / "tiny", "nf4")
+    wide, _ = load_weights(tiny.cache / "models" / "tiny", "nf4")
+    widen_nf4(wide)
+    first, second = narrow.model.layers[0].mlp.up_proj, wide.model.layers[0].mlp.up_proj
+    assert (type(first).__name__, type(second)) == ("Linear4bit", torch.nn.Linear)
+    unit = torch.eye(first.in_features, dtype=torch.bfloat16, device=narrow.device)
+    with torch.inference_mode():
+        assert torch.equal(first(unit), second(unit))
