@@ -134,9 +134,9 @@ def _chooser(sampling: Sampling, seed: int) -> Callable[[Any], int]:
         chances = torch.softmax(row / sampling.temperature, dim=-1)
         if sampling.top_p < 1:
             ordered, order = chances.sort(descending=True)
-            # The token that crosses the threshold stays, so there is always one.
-            ordered[ordered.cumsum(0) - ordered >= sampling.top_p] = 0
-            return int(order[torch.multinomial(ordered, 1, generator=generator)])
+            # The token that crosses the threshold stays, so there is always one. Chances stay in the order of the
+            # vocabulary: in that of their size, rounding could exchange two that are nearly equal, and the draw with them.
+            chances[order[ordered.cumsum(0) - ordered >= sampling.top_p]] = 0
         return int(torch.multinomial(chances, 1, generator=generator))
 
     return draw

@@ -113,7 +113,7 @@ def test_many_attempts_say_what_they_say_alone(
     batched: BatchedBackend, alone: LocalBackend, portion: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lamsim_core.models.batching._PORTION", portion)
-    numbers = range(30)
+    numbers = range(45)
     found: dict[int, Any] = {}
     waiting = iter(numbers)
 
