@@ -163,7 +163,7 @@ def to_nf4(model: Any) -> None:
 
 
 def widen_nf4(model: Any) -> None:
-    """Hold the values of a model's 4-bit layers in 16 bits: the same weights, 2.5 times the memory.
+    """Hold the values of a model's 4-bit layers in 16 bits: the same weights up to rounding, 2.5 times the memory.
 
     On a CPU many tokens in one pass are multiplied about twice as fast by these, and few not more slowly. Before the
     first pass only: that packs 4-bit weights anew.
