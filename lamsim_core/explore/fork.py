@@ -49,10 +49,17 @@ class Fork:
         """Steps that the policy does not decide: those taken over, and a typed one."""
         return len(self.taken) + (self.parent.action is not None)
 
-    @property
-    def turns(self) -> int:
-        """Turns used up before the policy's first."""
-        return sum(step.reply is not None for step in self.taken) + (self.parent.action is not None)
+    def require_turn(self, max_steps: int) -> None:
+        """See to it that a turn is left after those taken over.
+
+        Raises:
+            InvalidInputError: there is none.
+        """
+        taken = turns_of(self.taken)
+        if taken >= max_steps:
+            raise InvalidInputError(
+                f"The steps taken over use up {taken} of {max_steps} turns. Allow more, or fork further up."
+            )
 
     def run(
         self,
@@ -74,11 +81,7 @@ class Fork:
             DivergenceError: the steps to take over do not come out as they are recorded.
             InvalidInputError: no turn is left.
         """
-        taken = sum(step.reply is not None for step in self.taken)
-        if taken >= max_steps:
-            raise InvalidInputError(
-                f"The steps taken over use up {taken} of {max_steps} turns. Allow more, or fork further up."
-            )
+        self.require_turn(max_steps)
         return run_attempt(
             self.task,
             policy if self.parent.action is None else _Typed(policy, len(self.taken), self.parent.action),
@@ -88,6 +91,11 @@ class Fork:
             should_stop=should_stop,
             start=Start(self.parent, self.taken, self.seed),
         )
+
+
+def turns_of(steps: Sequence[Step]) -> int:
+    """How many turns steps make up."""
+    return sum(step.reply is not None for step in steps)
 
 
 def fork_at(

@@ -12,7 +12,7 @@ from lamsim_core.explore.episode import Acted, Ended, Event, Token, run_attempt
 from lamsim_core.explore.fork import Fork, RestOfReference
 from lamsim_core.models.backend import Backend
 from lamsim_core.models.registry import open_backend
-from lamsim_core.records import GoldCall, Sampling, Step, Task, Trajectory
+from lamsim_core.records import GoldCall, Parent, Sampling, Step, Task, Trajectory
 from lamsim_core.settings import Settings
 
 LiveState = Literal["loading", "running", "your_turn", "finished", "stopped", "failed"]
@@ -47,6 +47,11 @@ class LiveRun:
         self._stop = threading.Event()
         self._policy: Policy | None = None
         self._thread: threading.Thread | None = None
+
+    @property
+    def parent(self) -> Parent | None:
+        """Where it left another attempt, when it is a fork."""
+        return self.fork.parent if self.fork is not None else None
 
     @property
     def alive(self) -> bool:
@@ -169,7 +174,12 @@ def start_fork(
     *,
     on_trajectory: Callable[[Trajectory], object],
 ) -> LiveRun:
-    """Start a fork of a stored attempt in the background of this process."""
+    """Start a fork of a stored attempt in the background of this process.
+
+    Raises:
+        InvalidInputError: no turn is left to go on.
+    """
+    fork.require_turn(sampling.max_steps)
     run = LiveRun(fork.task, policy_name, sampling, fork.attempt, fork)
     return _begin(run, settings, on_trajectory, None)
 
