@@ -13,8 +13,10 @@ from lamsim_core.ui.wording import amount, moment
 
 MOST = 40
 """Branches drawn."""
-DEEPEST = 6
+DEEPEST = 4
 """Levels of indent."""
+INDENT = 14
+"""Pixels of one."""
 
 
 def draw_origin(parent: Parent | None) -> None:
@@ -47,20 +49,19 @@ def _draw_branch(branch: Branch, here: str) -> None:
     deep = min(branch.depth, DEEPEST)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         if deep:
-            st.space(18 * deep)
+            st.space(INDENT * deep)
         chip(word, color=color, icon=icon)
-        where = "" if row.parent_step is None else f", from step {row.parent_step + 1}"
+        where = "" if row.parent_step is None else f", step {row.parent_step + 1}"
         text = f"{clean(terms.policy_name(row.policy))}{where}"
         if row.id == here:
             st.markdown(f"**{label(text)}**", width="content")
             return
         st.button(label(text), key=f"branch-{row.id}", type="tertiary", on_click=_open, args=(row.id,), width="content")
         st.button(
-            "Compare",
+            ":material/compare_arrows:",
             key=f"branch-compare-{row.id}",
             type="tertiary",
-            icon=":material/compare_arrows:",
-            help="Side by side with the attempt that is open",
+            help="Compare: side by side with the attempt that is open",
             on_click=compare_with,
             args=(row.id,),
         )

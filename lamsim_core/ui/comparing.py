@@ -4,12 +4,12 @@ import streamlit as st
 
 from lamsim_core.errors import NotFoundError
 from lamsim_core.explore.compare import PARTS, Pair, cost_of, first_difference, side_by_side
-from lamsim_core.records import Step, Trajectory
+from lamsim_core.records import Parent, Step, Trajectory
 from lamsim_core.store.queries import get_trajectory
 from lamsim_core.ui import terms
 from lamsim_core.ui.draw import chip, failure, untrusted_prose
 from lamsim_core.ui.page import Studio, link
-from lamsim_core.ui.trajectory import draw_step
+from lamsim_core.ui.trajectory import draw_step, step_note
 from lamsim_core.ui.trajectory_list import PAGE
 from lamsim_core.ui.wording import amount, moment
 
@@ -43,7 +43,7 @@ def draw_comparison(studio: Studio, left_id: str, right_id: str) -> None:
     for pair in pairs:
         if pair.place == parting:
             _draw_parting(pair)
-        _draw_pair(pair)
+        _draw_pair(pair, left, right)
 
 
 def _leave() -> None:
@@ -83,17 +83,18 @@ def _draw_parting(pair: Pair) -> None:
         chip(words, color="orange", icon=":material/call_split:")
 
 
-def _draw_pair(pair: Pair) -> None:
+def _draw_pair(pair: Pair, left: Trajectory, right: Trajectory) -> None:
     if not pair.different and pair.left is not None:
         draw_step(pair.left, expanded=False, note=" :green-badge[the same in both]")
         return
-    for column, step in zip(st.columns(2), (pair.left, pair.right), strict=True):
+    sides = ((pair.left, left.parent), (pair.right, right.parent))
+    for column, (step, parent) in zip(st.columns(2), sides, strict=True):
         with column:
-            _draw_side(step)
+            _draw_side(step, parent)
 
 
-def _draw_side(step: Step | None) -> None:
+def _draw_side(step: Step | None, parent: Parent | None) -> None:
     if step is None:
         st.caption("Has ended.")
     else:
-        draw_step(step, expanded=True)
+        draw_step(step, note=step_note(step, parent))

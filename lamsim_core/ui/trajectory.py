@@ -45,11 +45,11 @@ def draw_steps(
         above(step.index)
         own = parent is None or step.index >= parent.step
         expanded = own and (len(steps) <= LONG or bool(step.failed))
-        draw_step(step, expanded=expanded, note=_note(step, parent), below=below)
+        draw_step(step, expanded=expanded, note=step_note(step, parent), below=below)
     above(len(steps))
 
 
-def _note(step: Step, parent: Parent | None) -> str:
+def step_note(step: Step, parent: Parent | None) -> str:
     """What is to be known about a step of a fork, as badges."""
     notes: list[str] = []
     if parent is not None and step.index < parent.step:
