@@ -9,13 +9,14 @@ from pydantic import JsonValue
 from lamsim_core.canonical import content_hash
 from lamsim_core.records import Record, Step
 
-Part = Literal["call", "state_before", "observation", "changes", "state_after"]
+Part = Literal["call", "state_before", "observation", "shown", "changes", "state_after"]
 """What is compared of a step, in the order in which it comes about."""
 
 PARTS: dict[Part, str] = {
     "call": "the action",
     "state_before": "the state before",
     "observation": "the result",
+    "shown": "what the agent was told",
     "changes": "the changed rows",
     "state_after": "the state after",
 }
@@ -41,20 +42,23 @@ def part_of(step: Step, part: Part) -> JsonValue:
         return step.call.model_dump(mode="json", include={"name", "arguments", "error"})
     if part == "changes":
         return [change.model_dump(mode="json") for change in step.changes]
-    if part == "observation":
-        return None if step.observation is None else step.observation.model_dump(mode="json")
+    if part in ("observation", "shown"):
+        result = step.observation if part == "observation" else step.shown
+        return None if result is None else result.model_dump(mode="json")
     return step.state_before if part == "state_before" else step.state_after
 
 
-def differences(one: Step, other: Step) -> tuple[Part, ...]:
-    """The parts in which two steps differ; times, costs, seeds and verdicts are not compared."""
-    return tuple(part for part in PARTS if _form(part_of(one, part)) != _form(part_of(other, part)))
+def differences(one: Step, other: Step, parts: Sequence[Part] = tuple(PARTS)) -> tuple[Part, ...]:
+    """Those of the parts in which two steps differ; times, costs, seeds and verdicts are not compared."""
+    return tuple(part for part in parts if _form(part_of(one, part)) != _form(part_of(other, part)))
 
 
-def side_by_side(left: Sequence[Step], right: Sequence[Step]) -> tuple[Pair, ...]:
-    """Two attempts at one task, step by step."""
+def side_by_side(left: Sequence[Step], right: Sequence[Step], parts: Sequence[Part] = tuple(PARTS)) -> tuple[Pair, ...]:
+    """Two attempts at one task, step by step; only some parts of each are compared when they are named."""
     return tuple(
-        Pair(place, one, other, differences(one, other) if one is not None and other is not None else tuple(PARTS))
+        Pair(
+            place, one, other, differences(one, other, parts) if one is not None and other is not None else tuple(parts)
+        )
         for place, (one, other) in enumerate(zip_longest(left, right))
     )
 

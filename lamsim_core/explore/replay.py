@@ -9,6 +9,9 @@ from lamsim_core.explore.compare import PARTS, Part, part_of, side_by_side
 from lamsim_core.explore.episode import Acted, run_attempt
 from lamsim_core.records import Record, Step, Trajectory
 
+REPLAYED: tuple[Part, ...] = tuple(part for part in PARTS if part != "shown")
+"""What is compared: what a person put in place of a result is no work of the world's, and does not come out of it."""
+
 
 class StepReplay(Record):
     """What came of one step."""
@@ -76,7 +79,7 @@ def replay(trajectory: Trajectory) -> Replay:
         return Replay(
             trajectory=trajectory.id, steps=(), first=None, problem=f"The task cannot be built any more: {why}"
         )
-    pairs = side_by_side(trajectory.steps, found)
+    pairs = side_by_side(trajectory.steps, found, REPLAYED)
     steps = tuple(StepReplay(index=pair.place, different=pair.different) for pair in pairs)
     first = next((pair for pair in pairs if pair.different), None)
     if first is None:

@@ -8,6 +8,7 @@ import pytest
 from lamsim_core.agent.policy import GoldPolicy, NoopPolicy, Policy, RandomPolicy, ReplayPolicy
 from lamsim_core.agent.prompt import call_text, conversation, observation_text
 from lamsim_core.errors import DivergenceError, InvalidInputError
+from lamsim_core.explore.compare import side_by_side
 from lamsim_core.explore.episode import Acted, Ended, run_attempt
 from lamsim_core.explore.fork import LONGEST_EDIT, Fork, RestOfReference, fork_at, reference_done
 from lamsim_core.explore.live import start_fork
@@ -120,6 +121,8 @@ def test_an_edited_result_is_told_and_recorded_and_never_scored() -> None:
     assert all(v.outcome == "pass" for v in made.verdicts if v.check in MOVE.checks)
     assert (made.passed, made.reward) == (None, None)
     assert judge_again(made).end.passed is None, "nor when it is judged again"
+    assert replay(made).identical
+    assert [pair.different for pair in side_by_side(GOLD.steps, made.steps)] == [("shown",), (), ()]
     child = forked(fork_at(made, 2), RestOfReference())
     assert child.steps[0].shown == first.shown and child.passed is None, "nor what takes the edited result over"
     above = forked(fork_at(made, 0), RestOfReference())

@@ -174,8 +174,10 @@ def test_two_attempts_side_by_side(home: Settings, failed: Trajectory) -> None:
     app = open_page(PAGE, **{"id": failed.id, "with": child.id})
     said = texts(app)
     assert "They part at step 2: the action and the result" in said
-    assert [e.label for e in app.expander if "the same in both" in e.label][0].startswith("1 · ")
-    assert said.count("3 turns") == 2 or "3 turns · 2 calls" in said
+    assert next(e.label for e in app.expander if "the same in both" in e.label).startswith("1 · ")
+    assert (
+        "Closed with a message · 3 turns · 2 calls" in said and ":green-badge[:material/check_circle: Passed]" in said
+    )
     app.button(key="compare-swap").click().run()
     assert app.query_params["id"] in (child.id, [child.id])
     same = open_page(PAGE, **{"id": failed.id, "with": failed.id})
