@@ -15,7 +15,7 @@ MOST = 40
 """Branches drawn."""
 DEEPEST = 4
 """Levels of indent."""
-INDENT = 14
+INDENT = 8
 """Pixels of one."""
 
 
@@ -47,7 +47,8 @@ def _draw_branch(branch: Branch, here: str) -> None:
     row = branch.row
     word, color, icon = terms.outcome(row.passed)
     deep = min(branch.depth, DEEPEST)
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+    left, right = st.columns([9, 1], vertical_alignment="center", gap="xsmall")
+    with left, st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         if deep:
             st.space(INDENT * deep)
         chip(word, color=color, icon=icon)
@@ -57,7 +58,7 @@ def _draw_branch(branch: Branch, here: str) -> None:
             st.markdown(f"**{label(text)}**", width="content")
             return
         st.button(label(text), key=f"branch-{row.id}", type="tertiary", on_click=_open, args=(row.id,), width="content")
-        st.button(
+        right.button(
             ":material/compare_arrows:",
             key=f"branch-compare-{row.id}",
             type="tertiary",
