@@ -9,6 +9,7 @@
     │   ├── DamagedRecordError   bytes in a journal segment that are not what was written; knows segment and offset
     │   └── StoreWriteError      a record could not be made durable (disk full, I/O error); nothing was acknowledged
     ├── ModelError               a model could not be fetched, verified, loaded or reached
+    ├── DivergenceError          a stored attempt that does not come out the same when it is replayed
     ├── JobError                 a job could not be started, stopped or resumed
     ├── TrainingError            a training run that cannot or must not go on (nothing to train on, damaged checkpoint)
     └── StoppedError             the user asked for a stop; not a failure
@@ -80,6 +81,10 @@ class StoreWriteError(StoreError):
 
 class ModelError(LamsimError):
     """A model could not be fetched, verified, loaded or reached."""
+
+
+class DivergenceError(LamsimError):
+    """A stored attempt does not come out the same when it is replayed."""
 
 
 class JobError(LamsimError):

@@ -23,6 +23,8 @@ class Settings(BaseSettings):
     """What can be fetched or computed again: converted models."""
     port: int = Field(default=8501, ge=1, le=65535)
     """Port of the app, always on the loopback address."""
+    endpoints: str = Field(default="endpoints.yaml", min_length=1)
+    """File of the user's own OpenAI-compatible servers; a relative name is looked up in ``home``."""
     author: str = Field(default="me", min_length=1, max_length=60)
     """The name written beside human decisions."""
     max_steps: int = Field(default=8, ge=1, le=100)
@@ -60,6 +62,11 @@ class Settings(BaseSettings):
     def tasks(self) -> Path:
         """The user's own task templates, one file each."""
         return self.home / "tasks"
+
+    @property
+    def endpoints_file(self) -> Path:
+        """The user's own endpoints; need not be there."""
+        return self.home / self.endpoints
 
     @property
     def adapters(self) -> Path:

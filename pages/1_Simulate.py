@@ -4,6 +4,7 @@ import streamlit as st
 
 from lamsim_core.explore.live import LiveRun
 from lamsim_core.records import Trajectory
+from lamsim_core.ui.branches import draw_origin
 from lamsim_core.ui.draw import guard, label
 from lamsim_core.ui.live import begin, draw_end, draw_live
 from lamsim_core.ui.page import start_page
@@ -38,9 +39,11 @@ with guard():
         task = shown.task if isinstance(shown, LiveRun | Trajectory) else chosen.task
         draw_request(task)
         if isinstance(shown, LiveRun):
+            draw_origin(shown.parent)
             draw_live(studio, shown)
         elif isinstance(shown, Trajectory):
-            draw_steps(shown.steps)
+            draw_origin(shown.parent)
+            draw_steps(shown.steps, parent=shown.parent)
             draw_end(studio, shown, shown.error)
         else:
             draw_reference(task)

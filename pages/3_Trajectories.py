@@ -3,6 +3,7 @@
 import streamlit as st
 
 from lamsim_core.store.queries import count_trajectories
+from lamsim_core.ui.comparing import draw_comparison
 from lamsim_core.ui.draw import guard
 from lamsim_core.ui.page import go_button, start_page
 from lamsim_core.ui.trajectory_list import draw_filter, draw_list
@@ -15,7 +16,9 @@ studio = start_page(
 )
 
 with guard():
-    if "id" in st.query_params:
+    if "id" in st.query_params and "with" in st.query_params:
+        draw_comparison(studio, st.query_params["id"], st.query_params["with"])
+    elif "id" in st.query_params:
         draw_open(studio, st.query_params["id"])
     elif not count_trajectories(studio.index):
         with st.container(border=True):

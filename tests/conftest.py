@@ -1,11 +1,14 @@
 """Fixtures every test may use."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lamsim_core.settings import Settings, get_settings
+from lamsim_core.settings import REPOSITORY, Settings, get_settings
+from tests.models.endpoint_told import Told
 
 
 @pytest.fixture
@@ -15,3 +18,30 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     get_settings.cache_clear()
     yield get_settings()
     get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def endpoint_process() -> Iterator[int]:
+    """Port of an OpenAI-compatible server that runs as a process of its own."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.models.endpoint_server"],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdout is not None and child.stdin is not None
+    yield int(child.stdout.readline())
+    child.stdin.close()
+    child.wait(10)
+    child.stdout.close()
+
+
+@pytest.fixture
+def server(endpoint_process: int) -> Told:
+    """That server, with nothing planned and nothing seen; what was found out about it is forgotten."""
+    from lamsim_core.models.endpoint_client import forget_probes
+
+    forget_probes()
+    told = Told(endpoint_process)
+    told.plan()
+    return told

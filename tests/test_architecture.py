@@ -35,6 +35,8 @@ HEAVY = {
     "streamlit": ("ui",),
     "plotly": ("ui",),
     "mcp": ("tools",),
+    "openai": ("models",),
+    "tenacity": ("models",),
 }
 """Who may import what is slow or has one home."""
 

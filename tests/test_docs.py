@@ -8,8 +8,10 @@ from typing import Any, get_args
 
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from lamsim_core.feedback import Check, action_checks, final_checks
+from lamsim_core.models.endpoint_entry import OwnEndpoint
 from lamsim_core.records import ErrorClass
 from lamsim_core.settings import REPOSITORY
 from lamsim_core.tasks import verify_template
@@ -87,3 +89,13 @@ def test_every_error_class_and_every_check_is_in_the_table() -> None:
     for row in rows:
         kinds = {"gate" if checks[name].gate else "diagnostic" for name in re.findall(r"`([a-z._]+)`", row[2])}
         assert all(kind in row[2] + row[3] or "both" in row[3] for kind in kinds), row[1]
+
+
+def test_the_entries_of_the_documentation_are_taken() -> None:
+    (text,) = blocks("endpoints.md", "yaml")
+    entries = TypeAdapter(list[OwnEndpoint]).validate_python(yaml.safe_load(text))
+    assert [entry.name for entry in entries if not entry.is_local] == ["a-service"]
+    described = re.findall(
+        r"^\| (`\w+`(?:, `\w+`)*) \| ", (DOCS / "endpoints.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert {name for row in described for name in re.findall(r"\w+", row)} == set(OwnEndpoint.model_fields)

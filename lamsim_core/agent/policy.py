@@ -37,10 +37,19 @@ class Policy(Protocol):
         ...
 
 
-def _whole(text: str) -> Iterator[str | Completion]:
+def spoken(text: str) -> Iterator[str | Completion]:
+    """A reply that no model wrote."""
     yield text
     nothing = Usage(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prefill_seconds=0, decode_seconds=0)
     yield Completion(text=text, usage=nothing, finish="end")
+
+
+def reference_reply(task: Task, done: int) -> str:
+    """What the reference solution says after ``done`` of its calls: the calls of its next turn, or the closing message."""
+    if done >= len(task.gold):
+        return task.closing
+    later = takewhile(lambda call: call.together, task.gold[done + 1 :])
+    return "\n".join(call_text(call) for call in (task.gold[done], *later))
 
 
 class ModelPolicy:
@@ -71,11 +80,7 @@ class GoldPolicy:
         self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
     ) -> Iterator[str | Completion]:
         """The reference calls of the next turn, or the closing message."""
-        done = sum(step.call is not None for step in steps)
-        if done >= len(task.gold):
-            return _whole(task.closing)
-        later = takewhile(lambda call: call.together, task.gold[done + 1 :])
-        return _whole("\n".join(call_text(call) for call in (task.gold[done], *later)))
+        return spoken(reference_reply(task, sum(step.call is not None for step in steps)))
 
 
 class NoopPolicy:
@@ -87,7 +92,7 @@ class NoopPolicy:
         self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
     ) -> Iterator[str | Completion]:
         """An empty message."""
-        return _whole("")
+        return spoken("")
 
 
 class RandomPolicy:
@@ -102,8 +107,8 @@ class RandomPolicy:
         rng = random.Random(seed)
         call, seen = random_call(task, steps, rng)
         if steps and rng.random() < 1 / 3:
-            return _whole(str(rng.choice(seen)))
-        return _whole(call_text(call))
+            return spoken(str(rng.choice(seen)))
+        return spoken(call_text(call))
 
 
 class HumanPolicy:
@@ -124,7 +129,7 @@ class HumanPolicy:
         """Wait for the person."""
         while not should_stop():
             try:
-                return _whole(self._replies.get(timeout=0.1))
+                return spoken(self._replies.get(timeout=0.1))
             except queue.Empty:
                 continue
         raise StoppedError("The attempt was stopped while it was your turn.")
@@ -144,11 +149,15 @@ class ReplayPolicy:
         turn = sum(step.reply is not None for step in steps)
         if turn >= len(self._replies):
             raise StoppedError("The stored trajectory ends here.")
-        return _whole(self._replies[turn])
+        return spoken(self._replies[turn])
 
 
-def make_policy(settings: Settings, name: str, sampling: Sampling, *, quantisation: str | None = None) -> Policy:
+def make_policy(
+    settings: Settings, name: str, sampling: Sampling, *, quantisation: str | None = None, batch: int = 1
+) -> Policy:
     """The policy of a name: ``gold``, ``random``, ``noop``, ``human``, or a model of the registry.
+
+    A model opened with a ``batch`` of more than one writes so many replies together, for as many threads.
 
     Raises:
         NotFoundError: no such policy or model.
@@ -164,4 +173,4 @@ def make_policy(settings: Settings, name: str, sampling: Sampling, *, quantisati
         return plain[name]()
     from lamsim_core.models.registry import open_backend
 
-    return ModelPolicy(open_backend(settings, name, quantisation=quantisation), sampling)
+    return ModelPolicy(open_backend(settings, name, quantisation=quantisation, batch=batch), sampling)

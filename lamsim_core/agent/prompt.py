@@ -39,8 +39,8 @@ def conversation(task: Task, steps: Sequence[Step]) -> list[Message]:
     for step in steps:
         if step.reply is not None:
             messages.append(Message(role="assistant", content=step.reply))
-        if step.observation is not None:
-            messages.append(Message(role="tool", content=observation_text(step.observation)))
+        if step.told is not None:
+            messages.append(Message(role="tool", content=observation_text(step.told)))
     return messages
 
 

@@ -32,8 +32,8 @@ def _seen(task: Task, steps: Sequence[Step]) -> list[JsonValue]:
     words: list[JsonValue] = [word.strip(".,;:?!'\"") for word in task.instruction.split()]
     words += [" ".join(task.instruction.split()[i : i + 2]).strip(".,;:?!") for i in range(len(words) - 1)]
     for step in steps:
-        if step.observation is not None:
-            words += list(_leaves(step.observation.content))
+        if step.told is not None:
+            words += list(_leaves(step.told.content))
     return words
 
 

@@ -16,6 +16,7 @@ HELD_OUT = "held-out split"
 NOT_SCORED = "not scored"
 NOT_PASSED = "not passed"
 BROKEN_OFF = "broken off before its end"
+EDITED = "with an edited result"
 REJECTED = "rejected"
 NOT_DECIDED = "without a decision that is let in"
 NO_TAG = "without a chosen tag"
@@ -85,6 +86,8 @@ def _reason(row: TrajectoryRow, selection: Selection) -> str | None:
         return HELD_OUT
     if row.ended in ("stopped", "failed"):
         return BROKEN_OFF
+    if row.edited:
+        return EDITED
     if selection.passed_only and row.passed is not True:
         return NOT_SCORED if row.passed is None else NOT_PASSED
     if row.decision not in selection.decisions:

@@ -14,7 +14,7 @@ from lamsim_core.explore.engine import explore
 from lamsim_core.explore.plan import AttemptParams
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.jobs.folder import job_folder, read_record, write_record
-from lamsim_core.models.registry import get_model
+from lamsim_core.models.registry import get_model, reached
 from lamsim_core.records import Evaluation, EvaluationRow, PolicyInfo, Record, Split, Task
 from lamsim_core.settings import Settings
 from lamsim_core.store import Store
@@ -85,7 +85,7 @@ def run(context: JobContext) -> dict[str, Any]:
 def _require_available(settings: Settings, name: str) -> None:
     """Find out now, not after the models before it have run for an hour."""
     if name not in PLAIN_POLICIES:
-        entry = get_model(settings, name)
+        entry = reached(get_model(settings, name))
         if not entry.available:
             raise ModelError(f"The model {name} is not available. {entry.why_not}")
 
@@ -142,17 +142,20 @@ class _Evaluation:
         return rows, found
 
     def _finish(self, name: str) -> PolicyInfo:
-        """Run what is left of a model's attempts; plain policies and scripted models need no lease."""
+        """Run what is left of a model's attempts; only what fills this machine's memory needs the lease."""
         if self.context.should_stop():
             raise StoppedError(_STOPPED)  # before a model is loaded for nothing
-        if name in PLAIN_POLICIES or get_model(self.context.settings, name).kind == "scripted":
+        if name in PLAIN_POLICIES or not get_model(self.context.settings, name).needs_memory:
             return self._explore(name)
         self._progress(f"{name}: loading the model.")
         with self.context.lease():
             return self._explore(name)
 
     def _explore(self, name: str) -> PolicyInfo:
-        policy = make_policy(self.context.settings, name, self.params.sampling, quantisation=self.params.quantisation)
+        batch = self.params.together(name)
+        policy = make_policy(
+            self.context.settings, name, self.params.sampling, quantisation=self.params.quantisation, batch=batch
+        )
 
         def progress(done: int, _: int, message: str) -> None:
             self.finished[name] = done
@@ -168,6 +171,7 @@ class _Evaluation:
             on_trajectory=self.store.add,
             on_progress=progress,
             should_stop=self.context.should_stop,
+            batch=batch,
         )
         if summary.stopped:
             raise StoppedError(_STOPPED)

@@ -1,7 +1,9 @@
-"""Many attempts, one after another, resumable: what is already stored is not tried again."""
+"""Many attempts, one after another or several at a time, resumable: what is already stored is not tried again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from collections.abc import Set as AbstractSet
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from threading import Event
 from typing import NamedTuple
 
 from lamsim_core.agent.policy import Policy
@@ -9,7 +11,7 @@ from lamsim_core.explore.episode import Ended, run_attempt
 from lamsim_core.records import Task, Trajectory
 
 GIVE_UP_AFTER = 5
-"""Attempts in a row that may break down before the exploration is given up."""
+"""Attempts in a row that may break down before the exploration is given up; those tried at the same time count as one."""
 
 
 class Summary(NamedTuple):
@@ -32,12 +34,16 @@ def explore(
     on_trajectory: Callable[[Trajectory], object],
     on_progress: Callable[[int, int, str], None],
     should_stop: Callable[[], bool],
+    batch: int = 1,
 ) -> Summary:
     """Try every task ``attempts`` times and hand each finished trajectory on as soon as it ended.
 
     Args:
         done: task key and attempt of what is already stored for this run and policy.
-        on_trajectory: makes a trajectory durable; an attempt counts as finished after it returned.
+        on_trajectory: makes a trajectory durable; an attempt counts as finished after it returned. Called, as
+            ``on_progress`` is, in the thread that called this.
+        batch: attempts tried at the same time, each in a thread of its own. The attempts at one task then follow each
+            other, because they share a prompt.
 
     Raises:
         ModelError: the model broke down several times in a row.
@@ -45,25 +51,74 @@ def explore(
     from lamsim_core.errors import ModelError
 
     planned = [(task, attempt) for attempt in range(attempts) for task in tasks]
-    finished = sum((task.key, attempt) in done for task, attempt in planned)
+    if batch > 1:
+        planned = [(task, attempt) for task in tasks for attempt in range(attempts)]
+    left = [(task, attempt) for task, attempt in planned if (task.key, attempt) not in done]
+    finished = len(planned) - len(left)
     passed = broken = 0
+    halt = Event()
+
+    def stopping() -> bool:
+        return halt.is_set() or should_stop()
+
+    def tried(task: Task, attempt: int) -> Trajectory:
+        return _attempt(task, policy, run, attempt, max_steps, stopping)
+
     on_progress(finished, len(planned), "")
-    for task, attempt in planned:
-        if (task.key, attempt) in done:
-            continue
+    stopped = False
+    ended = _in_turn(left, tried, stopping) if batch == 1 else _at_once(left, tried, stopping, batch)
+    try:
+        for trajectory in ended:
+            if trajectory is None or trajectory.ended == "stopped":
+                stopped = True
+                continue
+            broken = broken + 1 if trajectory.ended == "failed" else 0
+            if broken >= GIVE_UP_AFTER + batch - 1:
+                raise ModelError(f"The model broke down {broken} times in a row. The last time: {trajectory.error}")
+            on_trajectory(trajectory)
+            finished += 1
+            passed += trajectory.passed is True
+            on_progress(finished, len(planned), f"{trajectory.task.id}: {_outcome(trajectory)}")
+    finally:
+        halt.set()  # when something broke, the attempts under way end now
+        ended.close()
+    return Summary(len(planned), finished, passed, stopped)
+
+
+def _in_turn(
+    left: Sequence[tuple[Task, int]], tried: Callable[[Task, int], Trajectory], should_stop: Callable[[], bool]
+) -> Generator[Trajectory | None]:
+    """The trajectories of what is left, then None when it was stopped before the end."""
+    for task, attempt in left:
         if should_stop():
-            return Summary(len(planned), finished, passed, True)
-        trajectory = _attempt(task, policy, run, attempt, max_steps, should_stop)
+            yield None
+            return
+        trajectory = tried(task, attempt)
+        yield trajectory
         if trajectory.ended == "stopped":
-            return Summary(len(planned), finished, passed, True)
-        broken = broken + 1 if trajectory.ended == "failed" else 0
-        if broken >= GIVE_UP_AFTER:
-            raise ModelError(f"The model broke down {broken} times in a row. The last time: {trajectory.error}")
-        on_trajectory(trajectory)
-        finished += 1
-        passed += trajectory.passed is True
-        on_progress(finished, len(planned), f"{task.id}: {_outcome(trajectory)}")
-    return Summary(len(planned), finished, passed, False)
+            return
+
+
+def _at_once(
+    left: Sequence[tuple[Task, int]],
+    tried: Callable[[Task, int], Trajectory],
+    should_stop: Callable[[], bool],
+    batch: int,
+) -> Generator[Trajectory | None]:
+    """As ``_in_turn``, ``batch`` at a time, each trajectory when it ended."""
+    waiting = iter(left)
+    running: set[Future[Trajectory]] = set()
+    with ThreadPoolExecutor(max_workers=batch, thread_name_prefix="attempt") as threads:
+        while True:
+            while len(running) < batch and not should_stop() and (pair := next(waiting, None)) is not None:
+                running.add(threads.submit(tried, *pair))
+            if not running:
+                break
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                yield future.result()
+    if next(waiting, None) is not None:
+        yield None
 
 
 def _attempt(

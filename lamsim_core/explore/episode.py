@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lamsim_core import __version__
@@ -10,11 +10,12 @@ from lamsim_core.agent.parse import parse_reply
 from lamsim_core.agent.policy import Policy
 from lamsim_core.canonical import derive_seed, new_id, now
 from lamsim_core.environment import Environment
-from lamsim_core.errors import ModelError, StoppedError
+from lamsim_core.errors import DivergenceError, ModelError, StoppedError
+from lamsim_core.explore.compare import PARTS, differences
 from lamsim_core.feedback import Judge
 from lamsim_core.feedback.registry import checks_hash
 from lamsim_core.models.backend import Completion
-from lamsim_core.records import Ending, Observation, RowChange, Step, Task, ToolCall, Trajectory, Usage
+from lamsim_core.records import Ending, Observation, Parent, RowChange, Step, Task, ToolCall, Trajectory, Usage
 from lamsim_core.tasks import build_environment
 
 
@@ -42,6 +43,16 @@ class Ended:
 Event = Token | Acted | Ended
 
 
+@dataclass(frozen=True)
+class Start:
+    """Where an attempt starts that does not start at the beginning: within another one, whose first steps it takes over."""
+
+    parent: Parent
+    taken: tuple[Step, ...]
+    """The steps taken over, as they must come out again."""
+    seed: int
+
+
 def versions() -> dict[str, str]:
     """Versions written into every trajectory: the product, Python, and the checks in force."""
     return {"lamsim": __version__, "python": platform.python_version(), "checks": checks_hash()}
@@ -60,14 +71,21 @@ def run_attempt(
     attempt: int = 0,
     max_steps: int = 8,
     should_stop: Callable[[], bool] = lambda: False,
+    start: Start | None = None,
 ) -> Iterator[Event]:
     """Let ``policy`` try ``task`` once; the last event is ``Ended`` with the judged trajectory.
 
     Whatever the model writes and whatever the model does wrong is data in the trajectory; a model that breaks down ends
-    the attempt as ``failed``, unscored.
+    the attempt as ``failed``, unscored. Steps taken over count among the turns, are done and judged anew, and cost nothing.
+
+    Raises:
+        DivergenceError: the steps to take over do not come out as they are recorded.
     """
-    episode = _Episode(task, policy, attempt_seed(task, attempt))
+    episode = _Episode(task, start.seed if start else attempt_seed(task, attempt))
     started = time.perf_counter()
+    if start is not None:
+        for step in episode.take_over(start.taken):
+            yield Acted(step)
     ended: Ending | None = None
     error: str | None = None
     while ended is None:
@@ -107,6 +125,7 @@ def run_attempt(
             attempt=attempt,
             seed=episode.seed,
             policy=policy.info,
+            parent=start.parent if start else None,
             steps=tuple(episode.steps),
             ended=ended,
             answer=episode.answer,
@@ -123,7 +142,7 @@ def run_attempt(
 class _Episode:
     """The state of one attempt while it runs."""
 
-    def __init__(self, task: Task, policy: Policy, seed: int) -> None:
+    def __init__(self, task: Task, seed: int) -> None:
         self.task = task
         self.seed = seed
         self.judge = Judge(task)
@@ -132,8 +151,36 @@ class _Episode:
         self.turns: list[Completion] = []
         self.answer: str | None = None
 
-    def act(self, completion: Completion, seed: int) -> Iterator[Step]:
-        """Take the actions of one reply, each judged as soon as it is done."""
+    def take_over(self, taken: Sequence[Step]) -> Iterator[Step]:
+        """Do the steps of another attempt again, and hold each against what is recorded of it.
+
+        Raises:
+            DivergenceError: a step comes out differently.
+        """
+        shown = {step.index: step.shown for step in taken if step.shown is not None}
+        nothing = Usage(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prefill_seconds=0, decode_seconds=0)
+        for first in (step for step in taken if step.reply is not None):
+            completion = Completion(text=first.reply or "", usage=nothing, finish="end")
+            for step in self.act(completion, first.seed, shown):
+                if step.index >= len(taken):
+                    raise DivergenceError(f"Step {step.index + 1} comes out of a reply that made no such call before.")
+                if found := differences(taken[step.index], step):
+                    raise DivergenceError(
+                        f"The steps before cannot be taken over: at step {step.index + 1} {PARTS[found[0]]} is not what "
+                        "is recorded. Tools, worlds or the way replies are read have changed since."
+                    )
+                yield step
+        if len(self.steps) != len(taken):
+            raise DivergenceError(f"Only {len(self.steps)} of the {len(taken)} steps to take over come out.")
+
+    def act(self, completion: Completion, seed: int, shown: Mapping[int, Observation] | None = None) -> Iterator[Step]:
+        """Take the actions of one reply, each judged as soon as it is done.
+
+        Args:
+            completion: the reply.
+            seed: it was sampled with.
+            shown: what the agent is told instead of the results of some steps, by index.
+        """
         turn = len(self.turns)
         self.turns.append(completion)
         done = sum(step.call is not None for step in self.steps)
@@ -141,14 +188,22 @@ class _Episode:
         reply: str | None = completion.text
         usage: Usage | None = completion.usage if completion.usage.prompt_tokens else None
         for call in parsed.calls:
-            yield self._step(call, completion.text, turn, reply, usage, seed)
+            told = shown.get(len(self.steps)) if shown else None
+            yield self._step(call, completion.text, turn, reply, usage, seed, told)
             reply = usage = None
         if not parsed.calls:
             self.answer = parsed.content
             yield self._step(None, completion.text, turn, reply, usage, seed)
 
     def _step(
-        self, call: ToolCall | None, text: str, turn: int, reply: str | None, usage: Usage | None, seed: int
+        self,
+        call: ToolCall | None,
+        text: str,
+        turn: int,
+        reply: str | None,
+        usage: Usage | None,
+        seed: int,
+        shown: Observation | None = None,
     ) -> Step:
         started = time.perf_counter()
         before = after = self.environment.world.state_hash()
@@ -163,6 +218,7 @@ class _Episode:
             reply=reply,
             call=call,
             observation=observation,
+            shown=shown,
             verdicts=verdicts,
             changes=changes,
             state_before=before,

@@ -9,6 +9,7 @@ from lamsim_core.canonical import new_id
 from lamsim_core.explore.engine import Summary, explore
 from lamsim_core.explore.plan import AttemptParams
 from lamsim_core.jobs.context import JobContext
+from lamsim_core.models.registry import get_model
 from lamsim_core.records import Split, Task
 from lamsim_core.store import Store
 
@@ -31,7 +32,7 @@ def run(context: JobContext) -> dict[str, Any]:
     store = Store(context.settings)
     try:
         tasks = params.plan()
-        if params.model in PLAIN_POLICIES:
+        if params.model in PLAIN_POLICIES or not get_model(context.settings, params.model).needs_memory:
             summary = _explore(context, store, params, tasks, run_id)
         else:
             context.progress(0, params.tasks * params.attempts, "Loading the model.")
@@ -69,7 +70,8 @@ def stored_attempts(store: Store, run_id: str) -> dict[tuple[str, int], bool]:
 
 
 def _explore(context: JobContext, store: Store, params: ExploreParams, tasks: list[Task], run_id: str) -> Summary:
-    policy = make_policy(context.settings, params.model, params.sampling, quantisation=params.quantisation)
+    batch = params.together(params.model)
+    policy = make_policy(context.settings, params.model, params.sampling, quantisation=params.quantisation, batch=batch)
     return explore(
         tasks,
         policy,
@@ -80,4 +82,5 @@ def _explore(context: JobContext, store: Store, params: ExploreParams, tasks: li
         on_trajectory=store.add,
         on_progress=context.progress,
         should_stop=context.should_stop,
+        batch=batch,
     )

@@ -2,16 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from lamsim_core.agent.policy import PLAIN_POLICIES, HumanPolicy, ModelPolicy, Policy, make_policy
 from lamsim_core.canonical import new_id
 from lamsim_core.errors import LamsimError
-from lamsim_core.explore.episode import Acted, Ended, Token, run_attempt
+from lamsim_core.explore.episode import Acted, Ended, Event, Token, run_attempt
+from lamsim_core.explore.fork import Fork, RestOfReference
 from lamsim_core.models.backend import Backend
 from lamsim_core.models.registry import open_backend
-from lamsim_core.records import GoldCall, Sampling, Step, Task, Trajectory
+from lamsim_core.records import GoldCall, Parent, Sampling, Step, Task, Trajectory
 from lamsim_core.settings import Settings
 
 LiveState = Literal["loading", "running", "your_turn", "finished", "stopped", "failed"]
@@ -22,13 +23,17 @@ KEPT = 50
 class LiveRun:
     """What a page may read, at any time, of an attempt that runs in another thread."""
 
-    def __init__(self, task: Task, policy_name: str, sampling: Sampling, attempt: int) -> None:
+    def __init__(
+        self, task: Task, policy_name: str, sampling: Sampling, attempt: int, fork: Fork | None = None
+    ) -> None:
         self.id = new_id("live")
         """Also the run the trajectory is stored under."""
         self.task = task
         self.policy_name = policy_name
         self.sampling = sampling
         self.attempt = attempt
+        self.fork = fork
+        """Where it goes on from, when it does not start at the beginning."""
         self.state: LiveState = "loading"
         self.steps: tuple[Step, ...] = ()
         self.partial = ""
@@ -42,6 +47,11 @@ class LiveRun:
         self._stop = threading.Event()
         self._policy: Policy | None = None
         self._thread: threading.Thread | None = None
+
+    @property
+    def parent(self) -> Parent | None:
+        """Where it left another attempt, when it is a fork."""
+        return self.fork.parent if self.fork is not None else None
 
     @property
     def alive(self) -> bool:
@@ -85,7 +95,10 @@ class LiveRun:
 
     def _run(self, settings: Settings, on_trajectory: Callable[[Trajectory], object], quantisation: str | None) -> None:
         try:
-            self._policy = _policy(settings, self.policy_name, self.sampling, quantisation)
+            if self.fork is not None and self.policy_name == RestOfReference.info.name:
+                self._policy = RestOfReference()
+            else:
+                self._policy = _policy(settings, self.policy_name, self.sampling, quantisation)
             self._follow(self._policy, on_trajectory)
         except LamsimError as error:
             self.error, self.state = str(error), "failed"
@@ -98,26 +111,27 @@ class LiveRun:
 
     def _follow(self, policy: Policy, on_trajectory: Callable[[Trajectory], object]) -> None:
         resting: LiveState = "your_turn" if isinstance(policy, HumanPolicy) else "running"
-        self.state = resting
-        for event in run_attempt(
-            self.task,
-            policy,
-            run=self.id,
-            attempt=self.attempt,
-            max_steps=self.sampling.max_steps,
-            should_stop=self._stop.is_set,
-        ):
+        given = self.fork.given if self.fork is not None else 0
+        self.state = "running" if given else resting
+        for event in self._events(policy):
             if isinstance(event, Token):
                 if self.first_token_seconds is None:
                     self.first_token_seconds = self.seconds
                 self.partial += event.text
             elif isinstance(event, Acted):
-                self.steps, self.partial, self.state = (*self.steps, event.step), "", resting
+                self.steps, self.partial = (*self.steps, event.step), ""
+                self.state = resting if len(self.steps) >= given else "running"
             elif isinstance(event, Ended):
                 on_trajectory(event.trajectory)
                 self.trajectory = event.trajectory
                 self.error = event.trajectory.error
                 self.state = {"stopped": "stopped", "failed": "failed"}.get(event.trajectory.ended, "finished")  # type: ignore[assignment]
+
+    def _events(self, policy: Policy) -> Iterator[Event]:
+        most, stop = self.sampling.max_steps, self._stop.is_set
+        if self.fork is not None:
+            return self.fork.run(policy, run=self.id, max_steps=most, should_stop=stop)
+        return run_attempt(self.task, policy, run=self.id, attempt=self.attempt, max_steps=most, should_stop=stop)
 
 
 def _policy(settings: Settings, name: str, sampling: Sampling, quantisation: str | None) -> Policy:
@@ -149,7 +163,30 @@ def start_live(
     quantisation: str | None = None,
 ) -> LiveRun:
     """Start an attempt in the background of this process."""
-    run = LiveRun(task, policy_name, sampling, attempt)
+    return _begin(LiveRun(task, policy_name, sampling, attempt), settings, on_trajectory, quantisation)
+
+
+def start_fork(
+    settings: Settings,
+    fork: Fork,
+    policy_name: str,
+    sampling: Sampling,
+    *,
+    on_trajectory: Callable[[Trajectory], object],
+) -> LiveRun:
+    """Start a fork of a stored attempt in the background of this process.
+
+    Raises:
+        InvalidInputError: no turn is left to go on.
+    """
+    fork.require_turn(sampling.max_steps)
+    run = LiveRun(fork.task, policy_name, sampling, fork.attempt, fork)
+    return _begin(run, settings, on_trajectory, None)
+
+
+def _begin(
+    run: LiveRun, settings: Settings, on_trajectory: Callable[[Trajectory], object], quantisation: str | None
+) -> LiveRun:
     with _lock:
         _runs[run.id] = run
         ended = [other for other in _runs.values() if not other.alive]

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from lamsim_core.agent.policy import PLAIN_POLICIES
 from lamsim_core.records import Record, Sampling, Split, Task
 from lamsim_core.tasks import plan_tasks
 
@@ -25,6 +26,8 @@ class AttemptParams(Record):
     templates: tuple[str, ...] = ()
     """Only these; empty means all."""
     quantisation: str | None = None
+    batch: int = Field(default=8, ge=1, le=256)
+    """Attempts a model makes at the same time."""
 
     @property
     def sampling(self) -> Sampling:
@@ -35,6 +38,10 @@ class AttemptParams(Record):
             max_new_tokens=self.max_new_tokens,
             max_steps=self.max_steps,
         )
+
+    def together(self, model: str) -> int:
+        """Attempts this model or policy makes at the same time; those that need no model gain nothing by it."""
+        return 1 if model in PLAIN_POLICIES else self.batch
 
     def plan(self) -> list[Task]:
         """The instances to try, the same for the same parameters."""

@@ -61,7 +61,7 @@ class Judge:
         """Verdicts on the whole attempt, and its reward. The gates come first: diagnosis knows what they came to."""
         attempt = Attempt(self.task, steps, ended, answer, changes)
         verdicts = [verdict for check in self._gates for verdict in check.judge(attempt)]
-        passed = attempt_outcome(self.task, ended, verdicts)
+        passed = attempt_outcome(self.task, ended, verdicts, steps)
         judged = replace(attempt, passed=passed)
         verdicts += [verdict for check in self._diagnostics for verdict in check.judge(judged)]
         return Judgement(tuple(verdicts), passed, attempt_reward(passed))

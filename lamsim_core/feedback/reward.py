@@ -3,7 +3,7 @@
 An attempt:  R = 1 when every gate the task names passed
                  0 when the agent failed one
                  None ("not scored") when none was failed by the agent, but one could not be judged, or was failed by
-                 the fault of a tool or of the task itself
+                 the fault of a tool or of the task itself; and whenever a person edited a result the agent was told
 An action:   r = 0 when the agent failed one of its gates, None when it failed none but one broke down, else 1
 
 An action may be worth 1 in an attempt worth 0, and the other way round: an agent that recovers has done the task.
@@ -42,9 +42,15 @@ def score(task: Task, verdicts: Sequence[Verdict]) -> bool | None:
     return True if states and all(state == "passed" for state in states) else None
 
 
-def attempt_outcome(task: Task, ended: Ending, verdicts: Sequence[Verdict]) -> bool | None:
-    """Whether an attempt passed; None also when it was cut short by somebody else than the agent."""
-    return None if ended in CUT_SHORT else score(task, verdicts)
+def attempt_outcome(task: Task, ended: Ending, verdicts: Sequence[Verdict], steps: Sequence[Step]) -> bool | None:
+    """Whether an attempt passed; None also when it was cut short by somebody else than the agent, or told a made-up result.
+
+    A made-up result could give away what had to be found out, or mislead: neither what such an attempt does right nor what
+    it does wrong is the agent's own.
+    """
+    if ended in CUT_SHORT or any(step.shown is not None for step in steps):
+        return None
+    return score(task, verdicts)
 
 
 def attempt_reward(passed: bool | None) -> float | None:

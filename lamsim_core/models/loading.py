@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from lamsim_core.errors import InvalidInputError, ModelError
-from lamsim_core.models.attention import use_grouped_attention
+from lamsim_core.models.attention import can_attend_rows, use_grouped_attention
+from lamsim_core.models.batched import BatchedBackend
 from lamsim_core.models.chat import template_hash
 from lamsim_core.models.folder import Manifest, file_sha256, read_manifest, refuse_unsafe, verify, write_manifest
 from lamsim_core.models.local import LocalBackend
@@ -22,6 +23,8 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 """The one file an adapter's weights are read from."""
 
 _SMALL_BYTES = 4 * 2**30
+_WIDENED_BYTES = 2**30
+"""What a model in 4 bits may take to be held in 16 bits while it writes many replies on a CPU."""
 
 
 def model_folder(settings: Settings, entry: ModelEntry) -> tuple[Path, Manifest]:
@@ -159,6 +162,25 @@ def to_nf4(model: Any) -> None:
             setattr(parent, name, held.to(layer.weight.device))
 
 
+def widen_nf4(model: Any) -> None:
+    """Hold the values of a model's 4-bit layers in 16 bits: the same weights up to rounding, 2.5 times the memory.
+
+    On a CPU many tokens in one pass are multiplied about twice as fast by these, and few not more slowly. Before the
+    first pass only: that packs 4-bit weights anew.
+    """
+    import bitsandbytes
+    import torch
+
+    for path, layer in list(model.named_modules()):
+        if isinstance(layer, bitsandbytes.nn.Linear4bit):
+            weight = bitsandbytes.functional.dequantize_4bit(layer.weight.data, layer.weight.quant_state)
+            wide = torch.nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None, device="meta")
+            wide.weight = torch.nn.Parameter(weight.to(torch.bfloat16), requires_grad=False)
+            wide.bias = layer.bias
+            parent, _, name = path.rpartition(".")
+            setattr(model.get_submodule(parent), name, wide)
+
+
 def quiet() -> None:
     """Keep progress bars and remarks of the libraries out of logs; errors still come through."""
     from transformers.utils import logging as transformers_logging
@@ -195,8 +217,13 @@ def check_adapter(folder: Path, base: Manifest) -> Adapter:
     return record
 
 
-def load_backend(settings: Settings, entry: ModelEntry, quantisation: str) -> LocalBackend:
+def load_backend(
+    settings: Settings, entry: ModelEntry, quantisation: str, batch: int = 1
+) -> LocalBackend | BatchedBackend:
     """Load a local model or an adapter and its base.
+
+    With a ``batch`` of more than one, replies are written together when the model is of a kind that can; otherwise those
+    who ask take turns.
 
     Raises:
         InvalidInputError: an unknown quantisation.
@@ -222,4 +249,8 @@ def load_backend(settings: Settings, entry: ModelEntry, quantisation: str) -> Lo
         quantisation=held_as,
         device=str(model.device.type),
     )
+    if batch > 1 and can_attend_rows(model):
+        if held_as == "nf4" and model.device.type == "cpu" and model.get_memory_footprint() <= _WIDENED_BYTES:
+            widen_nf4(model)
+        return BatchedBackend(model, tokenizer, info, max_prompt_tokens=settings.max_prompt_tokens, size=batch)
     return LocalBackend(model, tokenizer, info, max_prompt_tokens=settings.max_prompt_tokens)

@@ -6,22 +6,20 @@ Tokens that are likely to come are checked several at a time (see ``decode.Looka
 says, up to rounding: numbers computed in other portions can differ in their last bit.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from functools import partial
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 
 from lamsim_core.errors import ModelError
 from lamsim_core.models.backend import Completion, Message, PromptTooLongError
 from lamsim_core.models.chat import render
-from lamsim_core.models.decode import Lookahead, TextStream
-from lamsim_core.records import PolicyInfo, Sampling, ToolSchema, Usage
+from lamsim_core.models.reply import GUESSES, Meter, Reply
+from lamsim_core.records import PolicyInfo, Sampling, ToolSchema
 
 STOP_TOKENS = ("<|im_end|>", "<|endoftext|>")
 """Tokens that end a reply, beside those the model's own configuration names."""
 
-_GUESSES = 8
 _PORTION = 2048
 _LOCK_POLL_SECONDS = 0.1
 
@@ -71,15 +69,12 @@ class LocalBackend:
         prompt = render(self._tokenizer, messages, tools, add_generation_prompt=True)
         while not self._lock.acquire(timeout=_LOCK_POLL_SECONDS):
             if should_stop():
-                yield Completion(text="", usage=_Meter(len(prompt)).usage(), finish="stopped")
+                yield Completion(text="", usage=Meter(len(prompt)).usage(), finish="stopped")
                 return
         try:
             if self._model is None:
                 raise ModelError(f"The model {self._info.name} was closed.")
-            longest = getattr(self._model.config, "max_position_embeddings", None)
-            limit = self._max_prompt_tokens
-            if longest is not None:
-                limit = min(limit, int(longest) - sampling.max_new_tokens)
+            limit = prompt_limit(self._model, self._max_prompt_tokens, sampling)
             if len(prompt) > limit:
                 raise PromptTooLongError(len(prompt), limit)
             yield from self._reply(prompt, sampling, seed, should_stop)
@@ -89,47 +84,21 @@ class LocalBackend:
     def _reply(
         self, prompt: list[int], sampling: Sampling, seed: int, should_stop: Callable[[], bool]
     ) -> Iterator[str | Completion]:
-        meter = _Meter(len(prompt))
-        choose = _chooser(sampling, seed)
-        text = TextStream(self._decode)
-        ahead = Lookahead(prompt)
-        context = list(prompt)
-        guesses: list[int] = []
-        meter.cached = self._rewind(context)
-        finish: Literal["end", "length", "stopped"] | None = None
-        while finish is None:
-            logits = self._feed(context[self._rewind(context) :] + guesses, len(guesses) + 1, should_stop)
+        reply = Reply(
+            prompt, sampling, seed, stops=self._stops, decode=partial(decoded, self._tokenizer), should_stop=should_stop
+        )
+        reply.meter.cached = self._rewind(reply.context)
+        while reply.finish is None:
+            fresh = reply.context[self._rewind(reply.context) :]
+            logits = self._feed(fresh + reply.guesses, len(reply.guesses) + 1, should_stop)
             if logits is None:
-                finish = "stopped"
+                reply.finish = "stopped"
                 break
-            # Row i says what follows the newest token and i guesses: it counts while the guesses before it were right.
-            for row, guess in zip(logits, [*guesses, None], strict=True):
-                token = choose(row)
-                if token in self._stops:
-                    finish = "end"
-                    break
-                context.append(token)
-                ahead.push(token)
-                meter.count()
-                piece = text.push(token)
-                if piece:
-                    with meter.paused():
-                        yield piece
-                if meter.written == sampling.max_new_tokens:
-                    finish = "length"
-                elif should_stop():
-                    finish = "stopped"
-                if finish or token != guess:
-                    break
-            guesses = ahead.guess(min(_GUESSES, sampling.max_new_tokens - meter.written - 1))
-        usage = meter.usage()
-        rest = text.finish()
-        if rest:
-            yield rest
-        yield Completion(text=text.text, usage=usage, finish=finish)
-
-    def _decode(self, ids: list[int]) -> str:
-        return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+            for piece in reply.take(logits):
+                with reply.meter.paused():
+                    yield piece
+            reply.guess(GUESSES)
+        yield from reply.end()
 
     def _rewind(self, context: list[int]) -> int:
         """Drop what is held beyond the beginning it shares with ``context``; return how many tokens stay.
@@ -202,45 +171,6 @@ def release_memory() -> None:
         trim(0)
 
 
-class _Meter:
-    """Counts tokens and the time spent on them, without the time a reader takes between two pieces."""
-
-    def __init__(self, prompt: int) -> None:
-        self.written = 0
-        self.cached = 0
-        self._prompt = prompt
-        self._started = time.perf_counter()
-        self._first: float | None = None
-        self._away = 0.0
-
-    def count(self) -> None:
-        """One more token was written."""
-        self.written += 1
-        if self._first is None:
-            self._first = time.perf_counter()
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Leave out the time spent inside."""
-        left = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._away += time.perf_counter() - left
-
-    def usage(self) -> Usage:
-        """What the reply has cost so far."""
-        now = time.perf_counter()
-        first = now if self._first is None else self._first
-        return Usage(
-            prompt_tokens=self._prompt,
-            cached_tokens=self.cached,
-            completion_tokens=self.written,
-            prefill_seconds=first - self._started,
-            decode_seconds=max(0.0, now - first - self._away),
-        )
-
-
 def stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     """Ids of the tokens that end a reply."""
     named = [tokenizer.eos_token_id]
@@ -252,21 +182,12 @@ def stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(token for token in named if token is not None)
 
 
-def _chooser(sampling: Sampling, seed: int) -> Callable[[Any], int]:
-    """A function from one row of numbers to a token. It draws once per token, on the CPU, so a seed means the same."""
-    import torch
+def decoded(tokenizer: Any, ids: list[int]) -> str:
+    """The text of a reply's tokens, without control tokens."""
+    return str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
-    if sampling.temperature == 0:
-        return lambda row: int(row.argmax())
-    generator = torch.Generator().manual_seed(seed)
 
-    def draw(row: Any) -> int:
-        chances = torch.softmax(row / sampling.temperature, dim=-1)
-        if sampling.top_p < 1:
-            ordered, order = chances.sort(descending=True)
-            # The token that crosses the threshold stays, so there is always one.
-            ordered[ordered.cumsum(0) - ordered >= sampling.top_p] = 0
-            return int(order[torch.multinomial(ordered, 1, generator=generator)])
-        return int(torch.multinomial(chances, 1, generator=generator))
-
-    return draw
+def prompt_limit(model: Any, max_prompt_tokens: int, sampling: Sampling) -> int:
+    """Tokens a prompt may have, so that it and the reply fit into the model."""
+    longest = getattr(model.config, "max_position_embeddings", None)
+    return max_prompt_tokens if longest is None else min(max_prompt_tokens, int(longest) - sampling.max_new_tokens)

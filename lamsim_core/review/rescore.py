@@ -149,7 +149,7 @@ def _survey(
     """Earlier rejudgements, reviews and the attempts to judge, by id of the attempt. One record of each attempt counts."""
     earlier: dict[str, list[_Earlier]] = defaultdict(list)
     said: dict[str, list[Review]] = defaultdict(list)
-    oldest: dict[tuple[str, str, str, int], tuple[str, str, Position]] = {}
+    oldest: dict[tuple[str | int, ...], tuple[str, str, Position]] = {}
     for position, record in read_records(folder, "trajectory", "rejudgement", "review"):
         if isinstance(record, Rejudgement):
             known = _Earlier(record.created, record.id, record.cause, record.rescore, position)

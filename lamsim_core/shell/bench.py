@@ -1,9 +1,11 @@
 """Commands that time the product on this machine."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from lamsim_core.records import Sampling
+from lamsim_core.settings import get_settings
 from lamsim_core.shell.output import Report, Table, command
 
 
@@ -11,6 +13,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the shell."""
     bench = typer.Typer(no_args_is_help=True, help="Time the product on this machine.")
     command(bench, "env")(environment)
+    command(bench, "explore")(exploring)
     app.add_typer(bench, name="bench")
 
 
@@ -38,4 +41,43 @@ def environment(
     return Report(
         found.model_dump(mode="json"),
         [Table(("what", "time"), rows), f"{found.steps:,} steps of {found.tools} tools, {found.tasks} instances."],
+    )
+
+
+def exploring(
+    model: Annotated[str, typer.Option("--model", help="A local model.")] = "smollm2-135m",
+    tasks: Annotated[int, typer.Option("--tasks", min=2, help="Train tasks tried each way.")] = 32,
+    batch: Annotated[int, typer.Option("--batch", min=2, max=256, help="Attempts at the same time.")] = 8,
+    max_steps: Annotated[int, typer.Option("--max-steps", min=1, help="Turns allowed in one attempt.")] = 4,
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="Tokens in one turn.")] = 80,
+    quantisation: Annotated[
+        Literal["nf4", "bf16", "fp32"] | None, typer.Option("--quantisation", help="How the weights are held.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Which instances are drawn.")] = 0,
+) -> Report:
+    """Time a local model that explores: one attempt after another, beside many together, on the same tasks."""
+    from lamsim_core.explore.bench_models import bench_models
+    from lamsim_core.tasks import plan_tasks
+
+    sampling = Sampling(max_steps=max_steps, max_new_tokens=max_new_tokens)
+    planned = plan_tasks("train", tasks, categories=(), templates=(), seed=seed)
+    found = bench_models(get_settings(), model, planned, batch, sampling, quantisation)
+    sides = (found.alone, found.together)
+    rows = [
+        ("attempts at the same time", *(str(side.batch) for side in sides)),
+        ("trajectories per minute", *(f"{side.trajectories_per_minute:.1f}" for side in sides)),
+        ("tokens per second", *(f"{side.tokens_per_second:.1f}" for side in sides)),
+        ("prompt tokens read", *(f"{side.prompt_tokens - side.cached_tokens:,}" for side in sides)),
+        ("time in the model", *(f"{side.model:.1%}" for side in sides)),
+        ("time in steps and verdicts", *(f"{side.environment:.1%}" for side in sides)),
+        ("time in the store", *(f"{side.store:.1%}" for side in sides)),
+        ("load of the machine", *(f"{side.load:.1f}" for side in sides)),
+    ]
+    return Report(
+        found.model_dump(mode="json"),
+        [
+            Table(("what", "alone", "together"), rows),
+            f"{found.faster:.2f} times as many trajectories per minute; {found.same_trajectories:.1%} of the attempts and"
+            f" {found.same_replies:.1%} of the replies are the same.",
+        ],
     )

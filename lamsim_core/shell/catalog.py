@@ -27,10 +27,10 @@ def register(app: typer.Typer) -> None:
 
 
 def models() -> Report:
-    """List the models: those shipped in the registry, and the adapters trained here."""
-    from lamsim_core.models.registry import list_models
+    """List the models: those shipped in the registry, your own endpoints, and the adapters trained here."""
+    from lamsim_core.models.registry import list_models, reached
 
-    entries = list_models(get_settings())
+    entries = [reached(entry) for entry in list_models(get_settings())]
     rows = [
         (e.name, e.kind, e.parameters, e.licence, "yes" if e.available else "no", e.why_not or e.note) for e in entries
     ]

@@ -7,7 +7,20 @@ import typer
 from typer.exceptions import TyperException
 
 from lamsim_core import __version__
-from lamsim_core.shell import bench, catalog, contracts, datasets, imports, jobs, proving, review, runs, serve, stored
+from lamsim_core.shell import (
+    bench,
+    catalog,
+    contracts,
+    datasets,
+    imports,
+    jobs,
+    proving,
+    replaying,
+    review,
+    runs,
+    serve,
+    stored,
+)
 from lamsim_core.shell.output import print_json, say
 
 NAME = "python -m lamsim_core"
@@ -23,7 +36,20 @@ def program() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    for commands in (serve, catalog, contracts, proving, imports, runs, review, datasets, jobs, stored, bench):
+    for commands in (
+        serve,
+        catalog,
+        contracts,
+        proving,
+        imports,
+        runs,
+        replaying,
+        review,
+        datasets,
+        jobs,
+        stored,
+        bench,
+    ):
         commands.register(app)
     return app
 

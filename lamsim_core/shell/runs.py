@@ -26,6 +26,9 @@ MaxNewTokens = Annotated[
 Quantisation = Annotated[
     Precision | None, typer.Option("--quantisation", help="How the weights are held; nf4 by default.")
 ]
+Batch = Annotated[
+    int | None, typer.Option("--batch", min=1, max=256, help="Attempts a model makes at the same time; 8 by default.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +50,7 @@ def explore(
     max_steps: MaxSteps = None,
     max_new_tokens: MaxNewTokens = None,
     quantisation: Quantisation = None,
+    batch: Batch = None,
 ) -> Report:
     """Let a model try tasks, and store what it did and how it was judged."""
     settings = get_settings()
@@ -54,7 +58,17 @@ def explore(
         "model": model,
         "split": split,
         **_common(
-            settings, tasks, attempts, temperature, seed, category, template, max_steps, max_new_tokens, quantisation
+            settings,
+            tasks,
+            attempts,
+            temperature,
+            seed,
+            category,
+            template,
+            max_steps,
+            max_new_tokens,
+            quantisation,
+            batch,
         ),
     }
     job, result = run_in_foreground(settings, "explore", params, f"{model} on {tasks} {split} tasks")
@@ -148,6 +162,7 @@ def evaluate(
     max_steps: MaxSteps = None,
     max_new_tokens: MaxNewTokens = None,
     quantisation: Quantisation = None,
+    batch: Batch = None,
     name: Annotated[str, typer.Option("--name", help="What the evaluation is called.")] = "",
     report: Annotated[Path | None, typer.Option("--report", help="Also write a Markdown report to this file.")] = None,
 ) -> Report:
@@ -164,7 +179,17 @@ def evaluate(
         "split": split,
         "name": name,
         **_common(
-            settings, tasks, attempts, temperature, seed, category, template, max_steps, max_new_tokens, quantisation
+            settings,
+            tasks,
+            attempts,
+            temperature,
+            seed,
+            category,
+            template,
+            max_steps,
+            max_new_tokens,
+            quantisation,
+            batch,
         ),
     }
     job, result = run_in_foreground(settings, "evaluate", params, name or f"{', '.join(model)} on {split}")
@@ -212,6 +237,7 @@ def _common(
     max_steps: int | None,
     max_new_tokens: int | None,
     quantisation: str | None,
+    batch: int | None,
 ) -> dict[str, Any]:
     """Parameters explore and evaluate share; limits that are not given come from the settings."""
     return {
@@ -224,4 +250,5 @@ def _common(
         "max_steps": max_steps or settings.max_steps,
         "max_new_tokens": max_new_tokens or settings.max_new_tokens,
         "quantisation": quantisation,
+        **({} if batch is None else {"batch": batch}),
     }

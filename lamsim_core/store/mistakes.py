@@ -227,8 +227,12 @@ def _given(scope: Scope, axis: Axis, flt: TrajectoryFilter, kinds: Sequence[Poli
 
 
 def chosen(flt: TrajectoryFilter, kinds: Sequence[PolicyKind]) -> tuple[str, dict[str, Any]]:
-    """The attempts looked at, as one part of an SQL WITH, and its parameters."""
+    """The attempts looked at, as one part of an SQL WITH, and its parameters.
+
+    Forks stay out: what they took over was done by somebody else, and is counted where it was done.
+    """
     where, params = conditions(flt)
+    where = f"{where} AND parent IS NULL"
     if kinds:
         where, params = f"{where} AND list_contains($kinds, policy_kind)", {**params, "kinds": list(kinds)}
     return f"chosen AS (SELECT * FROM current WHERE {where})", params

@@ -169,6 +169,8 @@ def _trajectory_row(record: Trajectory) -> Row:
         "seconds": record.seconds,
         "answer": _shown(record.answer),
         "parent": record.parent.trajectory if record.parent else None,
+        "parent_step": record.parent.step if record.parent else None,
+        "edited": record.edited,
     }
 
 

@@ -45,6 +45,10 @@ class TrajectoryRow(Record):
     """At most 2000 characters."""
     parent: str | None
     """The trajectory this one was forked from."""
+    parent_step: int | None
+    """Index of its first own step."""
+    edited: bool
+    """Whether the agent was told a result that a person had edited."""
     decision: Decision
     """The newest human decision; ``undecided`` when there is none."""
     tags: tuple[str, ...]

@@ -38,6 +38,8 @@ TABLES: dict[str, dict[str, str]] = {
         "seconds": "DOUBLE",
         "answer": "VARCHAR",
         "parent": "VARCHAR",
+        "parent_step": "BIGINT",
+        "edited": "BOOLEAN",
         **_PLACE,
     },
     "steps": {

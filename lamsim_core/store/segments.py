@@ -163,7 +163,7 @@ def read_run(folder: Path, run: str) -> list[Trajectory]:
     the index report them.
     """
     needle = f'"run":{canonical_json(run)}'.encode()
-    found: dict[tuple[str, str, str, int], Trajectory] = {}
+    found: dict[tuple[str | int, ...], Trajectory] = {}
     for name in segment_sizes(folder):
         for item in read_segment(folder / name):
             if not (isinstance(item, Entry) and item.kind == "trajectory" and needle in item.payload):

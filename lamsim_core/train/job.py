@@ -8,8 +8,9 @@ from lamsim_core.canonical import content_hash
 from lamsim_core.curate.datasets import get_dataset, load_rows
 from lamsim_core.errors import InvalidInputError, StoppedError, TrainingError
 from lamsim_core.jobs.context import JobContext
+from lamsim_core.models.listing import NAME_PATTERN
 from lamsim_core.models.loading import load_tokenizer, model_folder
-from lamsim_core.models.registry import NAME_PATTERN, list_models
+from lamsim_core.models.registry import list_models
 from lamsim_core.records import Adapter, Recipe, Record
 from lamsim_core.settings import Settings
 from lamsim_core.train.adapters import publish, published_by

@@ -53,9 +53,7 @@ def to_row(trajectory: Trajectory) -> Row:
         steps = list(turn)
         messages.append(_spoken(steps, passed=trajectory.passed is True))
         messages += [
-            {"role": "tool", "content": observation_text(step.observation)}
-            for step in steps
-            if step.observation is not None
+            {"role": "tool", "content": observation_text(step.told)} for step in steps if step.told is not None
         ]
     return {
         "messages": messages,

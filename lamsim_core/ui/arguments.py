@@ -1,6 +1,7 @@
 """A call put together by hand: one input per parameter of the tool, from its JSON Schema."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -13,37 +14,53 @@ from lamsim_core.ui.draw import clean, label
 NOT_GIVEN = "(not given)"
 
 
-def argument_inputs(tool: ToolSchema, key: str) -> dict[str, Any]:
+def argument_inputs(tool: ToolSchema, key: str, given: Mapping[str, JsonValue] | None = None) -> dict[str, Any]:
     """Draw one input per parameter and return what was entered, untouched inputs as None.
 
     Args:
         tool: the tool.
         key: prefix of the widgets' keys.
+        given: what the inputs hold at first; a value that does not fit its input is left out.
     """
     entered: dict[str, Any] = {}
     for name, schema in parameters_of(tool).items():
         needed = name in required_of(tool)
         title = label(name if needed else f"{name} (optional)")
         about = clean(schema.get("description", "")) or None
-        entered[name] = _input(schema, title, about, f"{key}-{tool.name}-{name}", needed)
+        value = (given or {}).get(name)
+        entered[name] = _input(schema, title, about, f"{key}-{tool.name}-{name}", needed, value)
     return entered
 
 
-def _input(schema: dict[str, Any], title: str, about: str | None, key: str, needed: bool) -> Any:
+def _input(
+    schema: dict[str, Any], title: str, about: str | None, key: str, needed: bool, value: JsonValue = None
+) -> Any:
     kind = _kind(schema)
     choices = [clean(option) for option in schema["enum"]] if "enum" in schema else ["true", "false"]
     if "enum" in schema or kind == "boolean":
+        said = clean(json.dumps(value) if isinstance(value, bool) else value)
         return st.selectbox(
-            title, choices, index=None, key=key, placeholder=about if needed else f"{about or ''} {NOT_GIVEN}"
+            title,
+            choices,
+            index=choices.index(said) if said in choices else None,
+            key=key,
+            placeholder=about if needed else f"{about or ''} {NOT_GIVEN}",
         )
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
     if kind == "integer":
-        return st.number_input(title, value=None, step=1, key=key, placeholder=about)
+        whole = int(number) if number is not None and number == int(number) else None
+        return st.number_input(title, value=whole, step=1, key=key, placeholder=about)
     if kind == "number":
-        return st.number_input(title, value=None, step=0.01, key=key, placeholder=about)
+        return st.number_input(
+            title, value=None if number is None else float(number), step=0.01, key=key, placeholder=about
+        )
     if kind == "string":
-        return st.text_input(title, value=None, key=key, placeholder=about)
+        return st.text_input(title, value=value if isinstance(value, str) else None, key=key, placeholder=about)
     return st.text_input(
-        title, value=None, key=key, placeholder=f'{about or "A list or object."} As JSON, e.g. ["a", "b"]'
+        title,
+        value=None if value is None else json.dumps(value, ensure_ascii=False),
+        key=key,
+        placeholder=f'{about or "A list or object."} As JSON, e.g. ["a", "b"]',
     )
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from lamsim_core.environment import ToolSpec
 from lamsim_core.errors import NotFoundError
 from lamsim_core.feedback import action_checks, final_checks
-from lamsim_core.models.registry import ModelEntry, list_models
+from lamsim_core.models.registry import ModelEntry, list_models, reached
 from lamsim_core.tasks import Template, load_templates
 from lamsim_core.tools import Category, categories, every_category
 from lamsim_core.tools.held_out import held_out_tool, split_rules
@@ -254,11 +254,19 @@ def _draw_users(users: Sequence[str]) -> None:
 def draw_models(studio: Studio) -> None:
     """Every model: what it is, whether it can be used, and why not."""
     for entry in list_models(studio.settings):
-        _draw_model(entry)
+        _draw_model(_asked(entry))
     st.caption(
-        "Models come from data/models.yaml, adapters from training. A model is chosen by its name, never by a path, "
-        "and only safetensors weights are read."
+        "Models come from data/models.yaml, servers of your own from endpoints.yaml, adapters from training. A model is "
+        "chosen by its name, never by a path or an address, and only safetensors weights are read."
     )
+
+
+@st.cache_data(  # type: ignore[untyped-decorator]
+    ttl=30, show_spinner="Asking the servers.", hash_funcs={ModelEntry: ModelEntry.content_hash}
+)
+def _asked(entry: ModelEntry) -> ModelEntry:
+    """The entry after its server, if it has one, was asked; for half a minute the answer holds."""
+    return reached(entry)
 
 
 def _draw_model(entry: ModelEntry) -> None:

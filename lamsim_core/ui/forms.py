@@ -42,10 +42,13 @@ class Scope(NamedTuple):
 
 
 def model_choices(settings: Settings, *, plain: bool = True, adapters: bool = True) -> dict[str, Choice]:
-    """Who can act, by name: models that can be used (the default first), policies without a model, then the others."""
+    """Who can act, by name: models that can be used (the default first), policies without a model, then the others.
+
+    Without ``adapters`` only base models whose weights can be trained.
+    """
     entries: dict[str, ModelEntry] = {}
     for entry in list_models(settings):
-        if adapters or entry.kind != "adapter":
+        if adapters or entry.kind not in ("adapter", "endpoint"):
             entries.setdefault(entry.name, entry)
     ranked = sorted(entries.values(), key=lambda e: (not e.available, not e.default, e.kind != "adapter"))
     models = [Choice(e.name, e.title, None if e.available else e.why_not or "It is not available.") for e in ranked]
@@ -60,7 +63,7 @@ def choice_title(choices: Mapping[str, Choice], name: str) -> str:
     choice = choices.get(name)
     if choice is None:
         return clean(name)
-    return clean(choice.title if choice.why_not is None else f"{choice.title} (not on this machine)")
+    return clean(choice.title if choice.why_not is None else f"{choice.title} (not available)")
 
 
 def pick_model(choices: Mapping[str, Choice], key: str, *, text: str = "Who acts", help: str | None = None) -> Choice:

@@ -83,7 +83,7 @@ def _draw_progress(run: LiveRun) -> None:
             else ""
         )
         st.caption(f"{amount(len(steps), 'step')} · {duration(run.seconds)}{first}", width="content")
-    draw_steps(steps)
+    draw_steps(steps, parent=run.parent)
     if not run.alive or run.state == "your_turn":
         return
     loading = run.state == "loading"

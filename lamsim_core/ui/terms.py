@@ -74,6 +74,8 @@ def why(trajectory: Trajectory) -> str:
     deciding = [v for v in trajectory.verdicts if v.check in trajectory.task.checks]
     if trajectory.passed:
         return f"Every check that decides passed ({len(trajectory.task.checks)} of {len(trajectory.task.checks)})."
+    if trajectory.edited:
+        return "The agent was told a result that a person had edited, so nothing it did afterwards is scored."
     if trajectory.passed is None:
         said = trajectory.error or next(
             (v.message for v in deciding if v.outcome in ("abstain", "error") and v.message), ""

@@ -10,8 +10,9 @@ from lamsim_core.canonical import canonical_json
 from lamsim_core.curate.folder import list_datasets
 from lamsim_core.errors import LamsimError
 from lamsim_core.jobs.job import ACTIVE
+from lamsim_core.models.listing import NAME_PATTERN
 from lamsim_core.models.provision import models_folder
-from lamsim_core.models.registry import NAME_PATTERN, list_models
+from lamsim_core.models.registry import list_models
 from lamsim_core.records import Dataset, Recipe
 from lamsim_core.settings import Settings
 from lamsim_core.train.preflight import Preflight, preflight

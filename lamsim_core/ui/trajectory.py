@@ -1,6 +1,6 @@
 """An attempt as a timeline: each step with its call, result, verdicts, changed rows and cost; then the judgement."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from pydantic import JsonValue
@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from lamsim_core.agent.prompt import conversation
 from lamsim_core.feedback import action_checks, final_checks
 from lamsim_core.feedback.reward import action_reward, components
-from lamsim_core.records import GoldCall, RowChange, Step, Task, ToolCall, Trajectory, Verdict
+from lamsim_core.records import GoldCall, Observation, Parent, RowChange, Step, Task, ToolCall, Trajectory, Verdict
 from lamsim_core.ui import terms
 from lamsim_core.ui.draw import Color, chip, clean, label, untrusted, untrusted_json, untrusted_prose
 from lamsim_core.ui.rows import change_rows, field_rows, result_rows, whole_rows
@@ -22,20 +22,61 @@ TALL = 320
 
 def draw_trajectory(trajectory: Trajectory) -> None:
     """The whole timeline and the judgement at its end."""
-    draw_steps(trajectory.steps)
+    draw_steps(trajectory.steps, parent=trajectory.parent)
     draw_judgement(trajectory)
 
 
-def draw_steps(steps: Sequence[Step]) -> None:
-    """The timeline of the steps taken so far."""
+def draw_steps(
+    steps: Sequence[Step],
+    *,
+    parent: Parent | None = None,
+    above: Callable[[int], None] = lambda index: None,
+    below: Callable[[Step], None] | None = None,
+) -> None:
+    """The timeline of the steps taken so far.
+
+    Args:
+        steps: the steps.
+        parent: where a fork comes from; the steps it took over start folded.
+        above: draws something above each step, told its index, and below the last.
+        below: draws something at the foot of each step.
+    """
     for step in steps:
-        draw_step(step, expanded=len(steps) <= LONG or bool(step.failed))
+        above(step.index)
+        own = parent is None or step.index >= parent.step
+        expanded = own and (len(steps) <= LONG or bool(step.failed))
+        draw_step(step, expanded=expanded, note=step_note(step, parent), below=below)
+    above(len(steps))
 
 
-def draw_step(step: Step, *, expanded: bool = True) -> None:
-    """One step: what was done, what came back, what the checks say, what changed, what it cost."""
+def step_note(step: Step, parent: Parent | None) -> str:
+    """What is to be known about a step of a fork, as badges."""
+    notes: list[str] = []
+    if parent is not None and step.index < parent.step:
+        notes.append("taken over")
+    if parent is not None and step.index == parent.step and parent.action is not None:
+        notes.append("typed by hand")
+    if step.shown is not None:
+        notes.append("result edited")
+    return "".join(f" :{'gray' if note == 'taken over' else 'orange'}-badge[{note}]" for note in notes)
+
+
+def draw_step(
+    step: Step, *, expanded: bool = True, note: str = "", below: Callable[[Step], None] | None = None
+) -> None:
+    """One step: what was done, what came back, what the checks say, what changed, what it cost.
+
+    Args:
+        step: the step.
+        expanded: whether it starts open.
+        note: our own words after its title.
+        below: draws something at its foot.
+    """
     icon = ":material/error:" if step.failed else ":material/chat:" if step.call is None else ":material/check_circle:"
-    with st.expander(_step_label(step), expanded=expanded, icon=icon, type="step"), st.container(gap="xsmall"):
+    with (
+        st.expander(f"{_step_label(step)}{note}", expanded=expanded, icon=icon, type="step"),
+        st.container(gap="xsmall"),
+    ):
         if step.call is None:
             draw_message(step)
         else:
@@ -51,7 +92,10 @@ def draw_step(step: Step, *, expanded: bool = True) -> None:
         earned = action_reward(step)
         worth = "not scored" if earned is None else f"reward {earned:g}"
         cost = f"{worth} · environment and checks {terms.fine_duration(step.seconds)}"
-        st.caption(f"{terms.usage_text(step.usage)} · {cost}" if step.usage else cost.capitalize())
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.caption(f"{terms.usage_text(step.usage)} · {cost}" if step.usage else cost.capitalize(), width="content")
+            if below is not None:
+                below(step)
 
 
 def _step_label(step: Step) -> str:
@@ -81,13 +125,20 @@ def draw_call(step: Step, call: ToolCall) -> None:
         st.caption("No result.")
         return
     st.caption("Result" if step.observation.ok else "Result: the call did not run to its end")
-    table = result_rows(step.observation.content)
+    _draw_result(step.observation)
+    if step.shown is not None:
+        st.caption("What the agent was told instead, edited by hand; an attempt with this is never scored")
+        _draw_result(step.shown)
+
+
+def _draw_result(result: Observation) -> None:
+    table = result_rows(result.content)
     if table:
         st.dataframe(
             table, hide_index=True, height="content" if len(table) <= LONG else TALL, alt="The rows the tool returned"
         )
     else:
-        untrusted_json(step.observation.content)
+        untrusted_json(result.content)
 
 
 def verdict_chips(verdicts: Sequence[Verdict]) -> None:

@@ -11,7 +11,7 @@ from lamsim_core.ui import terms
 from lamsim_core.ui.draw import chip, clean, guard
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.tables import BADGE_GREEN, BADGE_GREY, BADGE_RED, badge_column
-from lamsim_core.ui.wording import SPLIT_NAMES, moment, spaced
+from lamsim_core.ui.wording import SPLIT_NAMES, amount, moment, spaced
 
 PAGE = "pages/3_Trajectories.py"
 FILTER = "trajectories.filter"
@@ -19,6 +19,9 @@ FILTER = "trajectories.filter"
 ORDER = "trajectories.newest_first"
 ONLY = "trajectories.only"
 """Session key of the attempts behind a number, when that is all that is looked at."""
+COMPARE = "trajectories_compare"
+"""Session key of whether two rows are chosen to be compared, rather than one to be opened."""
+NOUN = ("trajectory", "trajectories")
 OUTCOMES = {"Passed": {"passed": True}, "Failed": {"passed": False}, "Not scored": {"unscored": True}}
 OUTCOME_COLOURS = {"Passed": BADGE_GREEN, "Failed": BADGE_RED, "Not scored": BADGE_GREY}
 DECISION_COLOURS = {"Accepted": BADGE_GREEN, "Rejected": BADGE_RED}
@@ -159,16 +162,15 @@ def draw_list(studio: Studio, flt: TrajectoryFilter) -> None:
     page = min(int(st.session_state.get("trajectories_page", 1)), pages)
     rows = find_trajectories(studio.index, flt, limit=size, offset=(page - 1) * size, newest_first=newest_first())
     first = (page - 1) * size + 1
-    st.caption(
-        f"{first:,}–{first + len(rows) - 1:,} of {total:,}. Select a row to open it." if pages > 1 else _few(total)
-    )
-    trajectory_table(rows, key=f"trajectories-{studio.index.version}-{page}")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        comparing = bool(st.session_state.get(COMPARE))
+        what = "Select two rows to compare them." if comparing else "Select a row to open it."
+        shown = f"{first:,}–{first + len(rows) - 1:,} of {total:,}" if pages > 1 else amount(total, *NOUN)
+        st.caption(f"{shown}. {what}", width="content")
+        st.toggle("Compare two", key=COMPARE, persist_state="session")
+    trajectory_table(rows, key=f"trajectories-{studio.index.version}-{page}-{comparing}", compare=comparing)
     if pages > 1:
         st.pagination(pages, key="trajectories_page", persist_state="session")
-
-
-def _few(total: int) -> str:
-    return f"{total:,} {'trajectory' if total == 1 else 'trajectories'}. Select a row to open it."
 
 
 def clear_filter() -> None:
@@ -179,16 +181,22 @@ def clear_filter() -> None:
     st.session_state.pop(ONLY, None)
 
 
-def trajectory_table(rows: Sequence[TrajectoryRow], *, key: str) -> None:
-    """Trajectories as a table; selecting a row goes to the Trajectories page and opens it."""
+def trajectory_table(rows: Sequence[TrajectoryRow], *, key: str, compare: bool = False) -> None:
+    """Trajectories as a table; selecting a row goes to the Trajectories page and opens it.
+
+    Args:
+        rows: the trajectories.
+        key: of the table.
+        compare: two rows are selected, and opened side by side.
+    """
     chosen = st.dataframe(
         [table_row(row) for row in rows],
         hide_index=True,
         key=key,
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="multi-row" if compare else "single-row",
         height="content",
-        alt="Trajectories; select a row to open it",
+        alt=f"Trajectories; select {'two rows to compare them' if compare else 'a row to open it'}",
         column_config={
             "Outcome": badge_column("Outcome", OUTCOME_COLOURS),
             "Decision": badge_column("Decision", DECISION_COLOURS),
@@ -201,15 +209,15 @@ def trajectory_table(rows: Sequence[TrajectoryRow], *, key: str) -> None:
             "Made": st.column_config.TextColumn(width=95),
         },
     )
-    for position in chosen.selection.rows:
-        if position < len(rows):
-            open_trajectory(rows[position].id)
+    selected = [rows[position].id for position in chosen.selection.rows if position < len(rows)]
+    if len(selected) == 1 + compare:
+        open_trajectory(*selected)
 
 
-def open_trajectory(trajectory: str) -> None:
-    """Go to the Trajectories page with this one open."""
+def open_trajectory(trajectory: str, beside: str | None = None) -> None:
+    """Go to the Trajectories page with this one open, and another one beside it to compare."""
     with guard():
-        st.switch_page(PAGE, query_params={"id": trajectory})
+        st.switch_page(PAGE, query_params={"id": trajectory, **({"with": beside} if beside else {})})
 
 
 def table_row(row: TrajectoryRow) -> dict[str, Any]:

@@ -7,10 +7,13 @@ from lamsim_core.records import Trajectory
 from lamsim_core.store.queries import facets, get_trajectory, neighbours, stored_trajectory
 from lamsim_core.store.rejudged import rejudgements_of
 from lamsim_core.ui import terms
+from lamsim_core.ui.branches import compare_picker, draw_branches, draw_origin
 from lamsim_core.ui.draw import chip, clean, failure, guard, untrusted_prose
+from lamsim_core.ui.forking import fork_button, fork_panel
 from lamsim_core.ui.marks import decision_buttons, earlier_marks, tags_and_note
 from lamsim_core.ui.page import Studio, link
-from lamsim_core.ui.trajectory import draw_conversation, draw_trajectory
+from lamsim_core.ui.replaying import draw_replay, replay_button
+from lamsim_core.ui.trajectory import draw_conversation, draw_judgement, draw_steps
 from lamsim_core.ui.trajectory_list import current_filter, newest_first
 from lamsim_core.ui.wording import SPLIT_NAMES, moment
 
@@ -28,12 +31,20 @@ def draw_open(studio: Studio, trajectory_id: str) -> None:
         failure(error)
         st.caption("It may have been stored in another folder, or the link may be cut short.")
         return
-    _toolbar(trajectory, before, after)
+    _toolbar(studio, trajectory, before, after)
+    draw_replay(trajectory)
     left, right = st.columns([11, 5], gap="large")
     with left:
         _header(trajectory)
         with guard():
-            draw_trajectory(trajectory)
+            draw_origin(trajectory.parent)
+            draw_steps(
+                trajectory.steps,
+                parent=trajectory.parent,
+                above=fork_panel(studio, trajectory),
+                below=fork_button(trajectory),
+            )
+            draw_judgement(trajectory)
         raw = st.expander(
             "The conversation as the model reads and writes it",
             icon=":material/forum:",
@@ -49,11 +60,13 @@ def draw_open(studio: Studio, trajectory_id: str) -> None:
             tags_and_note(studio, trajectory.id, facets(studio.index)["tags"])
             decision_buttons(studio, trajectory.id, shortcuts=True)
             earlier_marks(studio, trajectory.id)
+        with guard():
+            draw_branches(studio, trajectory)
         _judged(studio, trajectory)
         _facts(trajectory)
 
 
-def _toolbar(trajectory: Trajectory, before: str | None, after: str | None) -> None:
+def _toolbar(studio: Studio, trajectory: Trajectory, before: str | None, after: str | None) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         with st.container(horizontal=True, width="content"):
             _back()
@@ -76,6 +89,8 @@ def _toolbar(trajectory: Trajectory, before: str | None, after: str | None) -> N
                 args=(after,),
             )
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            replay_button(trajectory)
+            compare_picker(studio, trajectory)
             link(
                 "pages/1_Simulate.py",
                 "Try this task",
@@ -100,6 +115,7 @@ def _back() -> None:
 
 
 def _show(trajectory: str | None) -> None:
+    st.query_params.pop("fork", None)
     if trajectory is None:
         st.query_params.pop("id", None)
     else:

@@ -7,7 +7,7 @@ import pytest
 from lamsim_core.canonical import new_id
 from lamsim_core.curate import select as module
 from lamsim_core.curate.select import held_out, select
-from lamsim_core.records import Mark, Selection, Trajectory
+from lamsim_core.records import Mark, Observation, Selection, Trajectory
 from lamsim_core.store import Store
 from lamsim_core.tools.held_out import SplitRules
 from tests.curate.attempts import attempt, clumsy, failing, tasks
@@ -162,3 +162,13 @@ def test_duplicates_among_damaged_records_are_left_out_and_said(store: Store, mo
 
     monkeypatch.setattr(module, "get_trajectory", damaged)
     assert select(store.index, Selection()).left_out == {"damaged in the journal": 2}
+
+
+def test_an_attempt_with_an_edited_result_never_enters_whatever_the_selection_says(store: Store) -> None:
+    honest = attempt(tasks(1)[0])
+    told = honest.steps[0].model_copy(update={"shown": Observation(ok=True, content="made up")})
+    (edited,) = fill(store, honest.model_copy(update={"steps": (told, *honest.steps[1:])}))
+    assert edited.edited
+    for selection in (Selection(), Selection(**EVERYTHING)):
+        chosen = select(store.index, selection)
+        assert chosen.members == () and chosen.left_out == {"with an edited result": 1}

@@ -1,9 +1,11 @@
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from lamsim_core.agent.policy import GoldPolicy, HumanPolicy, ReplayPolicy
-from lamsim_core.errors import ModelError
+from lamsim_core.errors import ModelError, StoppedError
 from lamsim_core.explore.engine import Summary, explore
 from lamsim_core.explore.episode import Acted, Ended, Token, run_attempt
 from lamsim_core.models.backend import Completion
@@ -161,3 +163,81 @@ def test_the_engine_stops_between_attempts() -> None:
 def test_the_engine_gives_up_on_a_broken_model() -> None:
     with pytest.raises(ModelError, match="5 times in a row"):
         run_engine(plan_tasks("train", 12), BrokenPolicy())
+
+
+def test_several_attempts_at_once_are_those_made_in_turn() -> None:
+    tasks = plan_tasks("train", 12)
+    alone, expected = run_engine(tasks, GoldPolicy(), attempts=3)
+    threads: set[str] = set()
+    calling = threading.current_thread()
+
+    class Watched(GoldPolicy):
+        def reply(
+            self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
+        ) -> Iterator[str | Completion]:
+            threads.add(threading.current_thread().name)
+            return super().reply(task, steps, seed, should_stop)
+
+    stored: list[Trajectory] = []
+
+    def keep(trajectory: Trajectory) -> None:
+        assert threading.current_thread() is calling
+        stored.append(trajectory)
+
+    assert run_engine(tasks, Watched(), attempts=3, batch=4, on_trajectory=keep)[0] == alone
+    assert 1 < len(threads) <= 4
+
+    def said(trajectories: Sequence[Trajectory]) -> set[tuple[object, ...]]:
+        return {(t.task.key, t.attempt, t.seed, t.ended, t.passed, *(s.reply for s in t.steps)) for t in trajectories}
+
+    assert said(stored) == said(expected)
+
+
+class WaitingPolicy(GoldPolicy):
+    """Attempts 0 to 2 end; all others wait until they are stopped."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.lock = threading.Lock()
+
+    def reply(
+        self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
+    ) -> Iterator[str | Completion]:
+        with self.lock:
+            self.begun += not steps
+            ends = bool(steps) or self.begun <= 3
+        if not ends:
+            while not should_stop():
+                time.sleep(0.005)
+            raise StoppedError("stopped")
+        return super().reply(task, steps, seed, should_stop)
+
+
+def test_attempts_under_way_are_stopped_together_and_what_ended_is_kept() -> None:
+    policy = WaitingPolicy()
+    stored: list[Trajectory] = []
+
+    def should_stop() -> bool:
+        return len(stored) == 3 and policy.begun >= 7
+
+    summary, _ = run_engine(
+        plan_tasks("train", 12), policy, batch=4, on_trajectory=stored.append, should_stop=should_stop
+    )
+    assert summary == (12, 3, 3, True)
+    assert policy.begun == 7
+
+
+def test_when_storing_breaks_the_attempts_under_way_end() -> None:
+    def full(_: Trajectory) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        run_engine([MOVE] * 12, WaitingPolicy(), batch=4, on_trajectory=full)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("attempt")]
+
+
+def test_attempts_that_broke_down_together_count_as_one() -> None:
+    stored: list[Trajectory] = []
+    with pytest.raises(ModelError, match="12 times in a row"):
+        run_engine(plan_tasks("train", 40), BrokenPolicy(), batch=8, on_trajectory=stored.append)
+    assert len(stored) == 11

@@ -47,7 +47,7 @@ def test_an_attempt(verdicts: list[Verdict], states: tuple[str, ...], passed: bo
     [("answered", True), ("step_limit", True), ("token_limit", True), ("stopped", None), ("failed", None)],
 )
 def test_an_attempt_cut_short_by_others_is_not_scored(ended: Ending, passed: bool | None) -> None:
-    assert attempt_outcome(TASK, ended, [A, B]) is passed
+    assert attempt_outcome(TASK, ended, [A, B], ()) is passed
 
 
 def test_a_task_without_gates_passes_nothing() -> None:

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
-from lamsim_core.models.backend import CallMessage, Completion, Message
+from lamsim_core.agent.policy import ModelPolicy
+from lamsim_core.explore.engine import explore
+from lamsim_core.models.backend import Backend, CallMessage, Completion, Message
 from lamsim_core.models.chat import MARKERS, control_tokens, render, reply_text
 from lamsim_core.models.folder import verify
 from lamsim_core.models.local import LocalBackend
 from lamsim_core.models.provision import DEFAULT_MODEL, ensure_default_model
 from lamsim_core.models.registry import open_backend
-from lamsim_core.records import Sampling, ToolSchema
+from lamsim_core.records import Sampling, ToolSchema, Trajectory
 from lamsim_core.settings import Settings
+from lamsim_core.tasks import plan_tasks
 from tests.models.test_chat import SLOTS, conversation
 from tests.models.tiny import SPECIAL
 
@@ -101,3 +104,29 @@ def test_a_reply_taken_apart_has_the_same_ids_as_the_raw_one(exact: LocalBackend
     apart = render(exact._tokenizer, [*ASK, Message(role="assistant", content="", calls=calls)], TOOLS, False)
     raw = render(exact._tokenizer, [*ASK, Message(role="assistant", content=reply_text("", calls))], TOOLS, False)
     assert apart == raw
+
+
+def test_attempts_made_together_are_those_made_alone(settings: Settings, exact: LocalBackend) -> None:
+    """In 32 bits every reply is the same; half of the attempts share their prompt."""
+    tasks, sampling = plan_tasks("train", 2), Sampling(max_new_tokens=24, max_steps=2)
+    batched = open_backend(settings, DEFAULT_MODEL, quantisation="fp32", batch=4)
+
+    def tried(backend: Backend, batch: int) -> dict[tuple[str, int], list[str | None]]:
+        found: list[Trajectory] = []
+        explore(
+            tasks,
+            ModelPolicy(backend, sampling),
+            run="r",
+            attempts=2,
+            max_steps=2,
+            done=set(),
+            on_trajectory=found.append,
+            on_progress=lambda done, total, message: None,
+            should_stop=lambda: False,
+            batch=batch,
+        )
+        assert len(found) == 4
+        return {(each.task.key, each.attempt): [step.reply for step in each.steps] for each in found}
+
+    assert tried(batched, 4) == tried(exact, 1)
+    batched.close()

@@ -97,7 +97,7 @@ def test_a_seed_means_the_same_whatever_was_remembered_or_guessed(
     how: dict[str, Any] = {"temperature": 1.0, "top_p": top_p}
     first = [reply(backend, ask(text), seed=7, **how).text for text in PROMPTS]
     again = [reply(backend, ask(text), seed=7, **how).text for text in reversed(PROMPTS)][::-1]
-    monkeypatch.setattr("lamsim_core.models.local._GUESSES", 0)
+    monkeypatch.setattr("lamsim_core.models.local.GUESSES", 0)
     unguessed = [reply(backend, ask(text), seed=7, **how).text for text in PROMPTS]
     assert first == again == unguessed
     assert first != [reply(backend, ask(text), seed=8, **how).text for text in PROMPTS]
@@ -122,7 +122,7 @@ def test_guesses_are_used_and_leave_the_cache_true(backend: LocalBackend, monkey
     last = reply(backend, ask(text), max_new_tokens=60)
     assert max(fed[1:]) > 1
     assert backend._cache.get_seq_length() == len(backend._held)
-    monkeypatch.setattr("lamsim_core.models.local._GUESSES", 0)
+    monkeypatch.setattr("lamsim_core.models.local.GUESSES", 0)
     assert reply(backend, ask(text), max_new_tokens=60).text == last.text
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamsim_core.errors import InvalidInputError, ModelError, NotFoundError
+from lamsim_core.models.listing import NAME_PATTERN
 from lamsim_core.models.registry import (
-    NAME_PATTERN,
     adapter_folder,
     get_model,
     list_models,

@@ -8,6 +8,7 @@ from lamsim_core.settings import Settings
 from lamsim_core.tasks import instantiate, load_templates
 from lamsim_core.tools import categories
 from lamsim_core.ui.catalog import fits
+from tests.models.endpoint_told import Told
 from tests.pages.driving import open_page, texts
 from tests.pages.standing import standing_adapter, standing_dataset
 
@@ -175,6 +176,20 @@ def test_models_say_whether_they_can_be_used_and_why_not(home: Settings) -> None
     assert any(adapter.name in heading.value.replace("\\", "") for heading in app.subheader)
     missing = [entry for entry in list_models(home) if entry.why_not]
     assert len([c for c in app.caption if "weights are not on this machine" in c.value]) == len(missing)
+
+
+def test_a_server_is_asked_whether_it_is_there(home: Settings, server: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINE_KEY", "sk-on-no-page-0123456789")
+    home.home.mkdir(parents=True)
+    entry = "- name: {}\n  base_url: {}\n  model: m\n  key_env: MINE_KEY\n"
+    home.endpoints_file.write_text(
+        entry.format("here", server.base_url) + entry.format("gone", "http://127.0.0.1:9/v1")
+    )
+    app = open_page(PAGE, view="Models")
+    captions = [caption.value for caption in app.caption]
+    assert not app.exception and "here" in [heading.value for heading in app.subheader]
+    assert len([caption for caption in captions if "nothing could be reached there" in caption]) == 1
+    assert "sk-on-no-page" not in texts(app) + str(captions)
 
 
 def test_every_check_is_listed_with_its_role(home: Settings) -> None:

@@ -158,6 +158,8 @@ def test_a_row_says_what_the_trajectory_says(index: Index) -> None:
         "seconds": 1.5,
         "answer": "There are 5 of them.",
         "parent": None,
+        "parent_step": None,
+        "edited": False,
         "decision": "reject",
         "rejudged": None,
         "tags": (),

@@ -19,7 +19,7 @@ def test_what_can_be_used_comes_first_and_the_default_first_of_all(home: Setting
     assert names[: len(usable)] == usable
     assert set(PLAIN_POLICIES) <= set(usable)
     assert choices["Qwen3-0.6B"].why_not is not None
-    assert forms.choice_title(choices, "Qwen3-0.6B").endswith("(not on this machine)")
+    assert forms.choice_title(choices, "Qwen3-0.6B").endswith("(not available)")
 
 
 def test_adapters_are_offered_to_act_and_not_as_a_base(home: Settings) -> None:

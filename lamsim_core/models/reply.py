@@ -1,0 +1,142 @@
+"""One reply while it is written: from rows of numbers to tokens to text, whoever computes the numbers."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from lamsim_core.models.backend import Completion
+from lamsim_core.models.decode import Lookahead, TextStream
+from lamsim_core.records import Sampling, Usage
+
+GUESSES = 8
+"""Tokens that are guessed ahead and checked in one pass, at most."""
+
+
+class Meter:
+    """Counts tokens and the time spent on them, without the time a reader takes between two pieces."""
+
+    def __init__(self, prompt: int) -> None:
+        self.written = 0
+        self.cached = 0
+        self._prompt = prompt
+        self._started = time.perf_counter()
+        self._first: float | None = None
+        self._away = 0.0
+
+    def count(self) -> None:
+        """One more token was written."""
+        self.written += 1
+        if self._first is None:
+            self._first = time.perf_counter()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out the time spent inside."""
+        left = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._away += time.perf_counter() - left
+
+    def usage(self) -> Usage:
+        """What the reply has cost so far."""
+        now = time.perf_counter()
+        first = now if self._first is None else self._first
+        return Usage(
+            prompt_tokens=self._prompt,
+            cached_tokens=self.cached,
+            completion_tokens=self.written,
+            prefill_seconds=first - self._started,
+            decode_seconds=max(0.0, now - first - self._away),
+        )
+
+
+class Reply:
+    """The state of one reply.
+
+    ``context`` is the prompt and what was written; after it, ``guesses`` are fed too, and ``take`` is given the numbers
+    of the newest token of the context and of every guess.
+    """
+
+    def __init__(
+        self,
+        prompt: list[int],
+        sampling: Sampling,
+        seed: int,
+        *,
+        stops: frozenset[int],
+        decode: Callable[[list[int]], str],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self.context = list(prompt)
+        self.guesses: list[int] = []
+        self.meter = Meter(len(prompt))
+        self.finish: Literal["end", "length", "stopped"] | None = None
+        self._limit = sampling.max_new_tokens
+        self._stops = stops
+        self.should_stop = should_stop
+        self._choose = _chooser(sampling, seed)
+        self._text = TextStream(decode)
+        self._ahead = Lookahead(prompt)
+
+    def take(self, logits: Any) -> Iterator[str]:
+        """Choose tokens from rows of numbers; yield the text they complete.
+
+        Row i says what follows the newest token and i guesses: it counts while the guesses before it were right.
+        """
+        for row, guess in zip(logits, [*self.guesses, None], strict=True):
+            token = self._choose(row)
+            if token in self._stops:
+                self.finish = "end"
+                return
+            self.context.append(token)
+            self._ahead.push(token)
+            self.meter.count()
+            piece = self._text.push(token)
+            if piece:
+                yield piece
+            if self.meter.written == self._limit:
+                self.finish = "length"
+            elif self.should_stop():
+                self.finish = "stopped"
+            if self.finish or token != guess:
+                return
+
+    def guess(self, limit: int) -> None:
+        """Guess at most ``limit`` tokens, none beyond the last that may be written."""
+        self.guesses = self._ahead.guess(min(limit, self._limit - self.meter.written - 1))
+
+    def end(self) -> Iterator[str | Completion]:
+        """What text was held back, and the completion.
+
+        Raises:
+            ValueError: it has not ended.
+        """
+        if self.finish is None:
+            raise ValueError("the reply has not ended")
+        usage = self.meter.usage()
+        rest = self._text.finish()
+        if rest:
+            yield rest
+        yield Completion(text=self._text.text, usage=usage, finish=self.finish)
+
+
+def _chooser(sampling: Sampling, seed: int) -> Callable[[Any], int]:
+    """A function from one row of numbers to a token. It draws once per token, on the CPU, so a seed means the same."""
+    import torch
+
+    if sampling.temperature == 0:
+        return lambda row: int(row.argmax())
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(row: Any) -> int:
+        chances = torch.softmax(row / sampling.temperature, dim=-1)
+        if sampling.top_p < 1:
+            ordered, order = chances.sort(descending=True)
+            # The token that crosses the threshold stays, so there is always one. Chances stay in the order of the
+            # vocabulary: in that of their size, rounding could exchange two that are nearly equal, and the draw with them.
+            chances[order[ordered.cumsum(0) - ordered >= sampling.top_p]] = 0
+        return int(torch.multinomial(chances, 1, generator=generator))
+
+    return draw
