@@ -19,10 +19,19 @@ and never leaves ``Environment.step``.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class LamsimError(Exception):
     """Base of every expected error: ``str(error)`` is a sentence for a person."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Made again from its sentence in another process, whatever its parameters were."""
+        return _again, (type(self), str(self)), self.__dict__
+
+
+def _again(kind: type[LamsimError], sentence: str) -> LamsimError:
+    return kind.__new__(kind, sentence)
 
 
 class NotFoundError(LamsimError):

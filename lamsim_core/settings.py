@@ -38,6 +38,13 @@ class Settings(BaseSettings):
     page_size: int = Field(default=50, ge=1, le=1000)
     """Rows per page in long tables."""
 
+    def environment(self) -> dict[str, str]:
+        """These settings as variables of the environment, for processes started by this one; paths are absolute."""
+        return {
+            f"LAMSIM_{name.upper()}": str(value.absolute() if isinstance(value, Path) else value)
+            for name, value in self.model_dump().items()
+        }
+
     @property
     def journal(self) -> Path:
         """Folder of the append-only journal segments."""

@@ -1,17 +1,41 @@
-"""Many attempts, one after another or several at a time, resumable: what is already stored is not tried again."""
+"""Many attempts, here or elsewhere, in turn or together, resumable: what is already stored is not tried again."""
 
 from collections.abc import Callable, Generator, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from threading import Event
 from typing import NamedTuple
 
 from lamsim_core.agent.policy import Policy
 from lamsim_core.explore.episode import Ended, run_attempt
-from lamsim_core.records import Task, Trajectory
+from lamsim_core.records import Ending, Task, Trajectory
 
 GIVE_UP_AFTER = 5
 """Attempts in a row that may break down before the exploration is given up; those tried at the same time count as one."""
+
+
+Pair = tuple[Task, int]
+"""What is planned: a task, and which attempt at it."""
+
+
+class Attempted(NamedTuple):
+    """An attempt that has ended and is stored."""
+
+    task: str
+    """The task's id, for a person."""
+    ended: Ending
+    passed: bool | None
+    error: str | None
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> "Attempted":
+        """What there is to say of a stored trajectory."""
+        return cls(trajectory.task.id, trajectory.ended, trajectory.passed, trajectory.error)
+
+
+Executor = Callable[[Sequence[Pair], Callable[[], bool]], Generator[Attempted | None]]
+"""Makes what is left and stores it, asking whether to stop; yields each attempt once it is stored, None when stopped."""
 
 
 class Summary(NamedTuple):
@@ -36,7 +60,7 @@ def explore(
     should_stop: Callable[[], bool],
     batch: int = 1,
 ) -> Summary:
-    """Try every task ``attempts`` times and hand each finished trajectory on as soon as it ended.
+    """Try every task ``attempts`` times in this process and hand each finished trajectory on as soon as it ended.
 
     Args:
         done: task key and attempt of what is already stored for this run and policy.
@@ -48,10 +72,50 @@ def explore(
     Raises:
         ModelError: the model broke down several times in a row.
     """
+
+    def here(left: Sequence[Pair], stopping: Callable[[], bool]) -> Generator[Attempted | None]:
+        def tried(task: Task, attempt: int) -> Trajectory:
+            return one_attempt(task, policy, run, attempt, max_steps, stopping)
+
+        ended = _in_turn(left, tried, stopping) if batch == 1 else _at_once(left, tried, stopping, batch)
+        with closing(ended):
+            for trajectory in ended:
+                if trajectory is None or trajectory.ended == "stopped":
+                    yield None
+                else:
+                    on_trajectory(trajectory)
+                    yield Attempted.of(trajectory)
+
+    return carry_out(
+        tasks, here, attempts=attempts, done=done, on_progress=on_progress, should_stop=should_stop, together=batch
+    )
+
+
+def carry_out(
+    tasks: Sequence[Task],
+    executor: Executor,
+    *,
+    attempts: int,
+    done: AbstractSet[tuple[str, int]],
+    on_progress: Callable[[int, int, str], None],
+    should_stop: Callable[[], bool],
+    together: int,
+    beginning: str = "",
+) -> Summary:
+    """Plan ``attempts`` at every task, let an executor make those that are not done, and count what comes of them.
+
+    Args:
+        executor: makes the attempts, wherever it likes.
+        together: attempts it makes at the same time. The attempts at one task follow each other if there are several.
+        beginning: what is said until the first attempt has ended.
+
+    Raises:
+        ModelError: the model broke down several times in a row.
+    """
     from lamsim_core.errors import ModelError
 
     planned = [(task, attempt) for attempt in range(attempts) for task in tasks]
-    if batch > 1:
+    if together > 1:
         planned = [(task, attempt) for task in tasks for attempt in range(attempts)]
     left = [(task, attempt) for task, attempt in planned if (task.key, attempt) not in done]
     finished = len(planned) - len(left)
@@ -61,24 +125,20 @@ def explore(
     def stopping() -> bool:
         return halt.is_set() or should_stop()
 
-    def tried(task: Task, attempt: int) -> Trajectory:
-        return _attempt(task, policy, run, attempt, max_steps, stopping)
-
-    on_progress(finished, len(planned), "")
+    on_progress(finished, len(planned), beginning)
     stopped = False
-    ended = _in_turn(left, tried, stopping) if batch == 1 else _at_once(left, tried, stopping, batch)
+    ended = executor(left, stopping)
     try:
-        for trajectory in ended:
-            if trajectory is None or trajectory.ended == "stopped":
+        for attempted in ended:
+            if attempted is None:
                 stopped = True
                 continue
-            broken = broken + 1 if trajectory.ended == "failed" else 0
-            if broken >= GIVE_UP_AFTER + batch - 1:
-                raise ModelError(f"The model broke down {broken} times in a row. The last time: {trajectory.error}")
-            on_trajectory(trajectory)
             finished += 1
-            passed += trajectory.passed is True
-            on_progress(finished, len(planned), f"{trajectory.task.id}: {_outcome(trajectory)}")
+            passed += attempted.passed is True
+            broken = broken + 1 if attempted.ended == "failed" else 0
+            if broken >= GIVE_UP_AFTER + together - 1:
+                raise ModelError(f"The model broke down {broken} times in a row. The last time: {attempted.error}")
+            on_progress(finished, len(planned), f"{attempted.task}: {_outcome(attempted)}")
     finally:
         halt.set()  # when something broke, the attempts under way end now
         ended.close()
@@ -86,7 +146,7 @@ def explore(
 
 
 def _in_turn(
-    left: Sequence[tuple[Task, int]], tried: Callable[[Task, int], Trajectory], should_stop: Callable[[], bool]
+    left: Sequence[Pair], tried: Callable[[Task, int], Trajectory], should_stop: Callable[[], bool]
 ) -> Generator[Trajectory | None]:
     """The trajectories of what is left, then None when it was stopped before the end."""
     for task, attempt in left:
@@ -100,7 +160,7 @@ def _in_turn(
 
 
 def _at_once(
-    left: Sequence[tuple[Task, int]],
+    left: Sequence[Pair],
     tried: Callable[[Task, int], Trajectory],
     should_stop: Callable[[], bool],
     batch: int,
@@ -121,14 +181,15 @@ def _at_once(
         yield None
 
 
-def _attempt(
+def one_attempt(
     task: Task, policy: Policy, run: str, attempt: int, max_steps: int, should_stop: Callable[[], bool]
 ) -> Trajectory:
+    """Make one attempt, without anybody watching, and return its trajectory."""
     for event in run_attempt(task, policy, run=run, attempt=attempt, max_steps=max_steps, should_stop=should_stop):
         if isinstance(event, Ended):
             return event.trajectory
     raise AssertionError("an attempt always ends")
 
 
-def _outcome(trajectory: Trajectory) -> str:
-    return {True: "passed", False: "not passed", None: "not scored"}[trajectory.passed]
+def _outcome(attempted: Attempted) -> str:
+    return {True: "passed", False: "not passed", None: "not scored"}[attempted.passed]

@@ -113,7 +113,8 @@ def stop(settings: Settings, job_id: str) -> None:
     (existing_folder(settings, job_id) / STOP).touch()
     # A process that has not yet written its pid does not yet listen: the signal would kill it, the flag will do.
     if reading.mark is not None and reading.status.pid == reading.mark.pid:
-        send(reading.mark, job_id, signal.SIGTERM, group=reading.leads_group)
+        # To it alone: what it started must still be there while it saves, and is ended by it.
+        send(reading.mark, job_id, signal.SIGTERM, group=False)
 
 
 def kill(settings: Settings, job_id: str) -> bool:
@@ -244,13 +245,9 @@ def _command(job_id: str, module: str) -> list[str]:
 
 
 def _environment(settings: Settings, job_id: str) -> dict[str, str]:
-    own = {
-        f"LAMSIM_{name.upper()}": str(value.absolute() if isinstance(value, Path) else value)
-        for name, value in settings.model_dump().items()
-    }
     return {
         **os.environ,
-        **own,
+        **settings.environment(),
         JOB_VARIABLE: job_id,
         "PYTHONUNBUFFERED": "1",
         "TOKENIZERS_PARALLELISM": "false",

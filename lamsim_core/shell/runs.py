@@ -12,6 +12,7 @@ from lamsim_core.shell.foreground import follow, run_in_foreground
 from lamsim_core.shell.output import Report, Table, command
 
 Precision = Literal["nf4", "bf16", "fp32"]
+Executor = Literal["local", "ray"]
 
 Tasks = Annotated[int, typer.Option("--tasks", min=1, help="Task instances planned, templates in turn.")]
 Attempts = Annotated[int, typer.Option("--attempts", min=1, help="Attempts at each instance.")]
@@ -51,12 +52,24 @@ def explore(
     max_new_tokens: MaxNewTokens = None,
     quantisation: Quantisation = None,
     batch: Batch = None,
+    executor: Annotated[
+        Executor, typer.Option("--executor", help="Who makes the attempts: this process, or workers under Ray.")
+    ] = "local",
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=1000, help="With ray: processes, each with a model.")
+    ] = 2,
+    address: Annotated[
+        str | None, typer.Option("--address", help="With ray: host:port of a running cluster; this machine without it.")
+    ] = None,
 ) -> Report:
     """Let a model try tasks, and store what it did and how it was judged."""
     settings = get_settings()
+    if executor == "local" and address is not None:
+        raise typer.BadParameter("--address goes with --executor ray.")
     params = {
         "model": model,
         "split": split,
+        **({} if executor == "local" else {"executor": executor, "workers": workers, "address": address}),
         **_common(
             settings,
             tasks,

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,15 +156,15 @@ def read_records(folder: Path, *kinds: Kind) -> Iterator[tuple[Position, Record]
                     yield Position(name, item.offset, item.length), decode(item.kind, item.payload)
 
 
-def read_run(folder: Path, run: str) -> list[Trajectory]:
+def read_run(folder: Path, run: str, without: Collection[str] = ()) -> list[Trajectory]:
     """Read every trajectory of a run straight from the journal, without the index: one per planned attempt.
 
     Of two trajectories of one attempt the older is kept, as in the index. Damaged lines are passed over; ``check`` and
-    the index report them.
+    the index report them. Segments named in ``without`` are not read.
     """
     needle = f'"run":{canonical_json(run)}'.encode()
     found: dict[tuple[str | int, ...], Trajectory] = {}
-    for name in segment_sizes(folder):
+    for name in segment_sizes(folder).keys() - set(without):
         for item in read_segment(folder / name):
             if not (isinstance(item, Entry) and item.kind == "trajectory" and needle in item.payload):
                 continue

@@ -1,6 +1,7 @@
 """One object for everything stored: the journal that is written, the index that is asked."""
 
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -50,9 +51,14 @@ class Store:
             raise StoreWriteError(f"Nothing was stored: {error}.") from error
         self.journal.append(kind, record)
 
-    def read_run(self, run: str) -> list[Trajectory]:
-        """The trajectories of a run, straight from the journal: for jobs, which never open the index."""
-        return read_run(self.settings.journal, run)
+    def read_run(self, run: str, without: Collection[str] = ()) -> list[Trajectory]:
+        """The trajectories of a run, straight from the journal: for jobs, which never open the index.
+
+        Args:
+            run: the run.
+            without: segments that are not read, because it cannot be in them.
+        """
+        return read_run(self.settings.journal, run, without)
 
     def close(self) -> None:
         """Close the journal segment and the index. Both open again when used again."""

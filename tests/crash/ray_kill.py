@@ -1,0 +1,139 @@
+"""Workers under Ray are killed with SIGKILL while a run goes on: nothing is lost, nothing is stored twice.
+
+Run by hand for more: ``python -m tests.crash.ray_kill 500 1.0`` makes 500 attempts and kills a worker every second.
+"""
+
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil  # type: ignore[import-untyped]
+
+from lamsim_core.explore.engine import Executor, carry_out
+from lamsim_core.explore.ray_pool import ray_pool
+from lamsim_core.explore.worker import Work
+from lamsim_core.records import Sampling, Task, Trajectory
+from lamsim_core.settings import Settings
+from lamsim_core.store.journal import check
+from lamsim_core.store.segments import read_records
+from lamsim_core.tasks import plan_tasks
+
+
+class Found(NamedTuple):
+    kills: int
+    planned: int
+    finished: int
+    """Counted by the one who handed the attempts out."""
+    lost: int
+    doubled: int
+    damaged: int
+    seconds: float
+
+
+def work_for(settings: Settings, model: str, run: str, *, batch: int = 1, quantisation: str | None = None) -> Work:
+    """What workers of a run of these tests have to know."""
+    run_file = settings.home.absolute() / f"{run}.txt"
+    run_file.parent.mkdir(parents=True, exist_ok=True)
+    run_file.write_text(run)
+    return Work(
+        settings=settings,
+        run=run,
+        run_file=run_file,
+        model=model,
+        sampling=Sampling(),
+        quantisation=quantisation,
+        batch=batch,
+    )
+
+
+def at_work(settings: Settings) -> list[psutil.Process]:
+    """The workers under the Ray of this process that have stored something, or are about to for the first time.
+
+    Killing those that still start would only show how long a start takes.
+    """
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            title = " ".join(process.cmdline())
+            writes = (Path(file.path).parent == settings.journal for file in process.open_files())
+            if title.startswith("ray::Worker.attempt") or (title.startswith("ray::Worker") and any(writes)):
+                found.append(process)
+    return found
+
+
+def stored(settings: Settings) -> Counter[tuple[str, int]]:
+    """How often each attempt lies in the journal."""
+    records = (record for _, record in read_records(settings.journal, "trajectory"))
+    return Counter((each.task.key, each.attempt) for each in records if isinstance(each, Trajectory))
+
+
+def run_under_fire(
+    settings: Settings,
+    pool: Executor,
+    tasks: list[Task],
+    attempts: int,
+    fire: Callable[[Callable[[], int]], None],
+) -> Found:
+    """Make the attempts while ``fire``, in a thread, kills workers; it is given the number of finished attempts."""
+    finished = 0
+
+    def progress(done: int, total: int, message: str) -> None:
+        nonlocal finished
+        finished = done
+
+    kills = 0
+    over = threading.Event()
+
+    def killing() -> None:
+        nonlocal kills
+        while not over.is_set():
+            fire(lambda: finished)
+            if not over.is_set() and (workers := at_work(settings)):
+                random.choice(workers).kill()
+                kills += 1
+
+    began = time.monotonic()
+    killer = threading.Thread(target=killing)
+    killer.start()
+    try:
+        summary = carry_out(
+            tasks, pool, attempts=attempts, done=set(), on_progress=progress, should_stop=lambda: False, together=2
+        )
+    finally:
+        over.set()
+        killer.join()
+    seconds = time.monotonic() - began
+    found = stored(settings)
+    planned = {(task.key, attempt) for task in tasks for attempt in range(attempts)}
+    return Found(
+        kills,
+        summary.planned,
+        summary.finished,
+        len(planned - found.keys()),
+        sum(found.values()) - len(found),
+        len(check(settings.journal).damaged),
+        round(seconds, 1),
+    )
+
+
+def main(count: int, pause: float, model: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(home=Path(folder) / "var")
+        work = work_for(settings, model, "run_kill")
+        with ray_pool(work, 2, None) as pool:
+            print(run_under_fire(settings, pool, plan_tasks("train", count), 1, lambda finished: time.sleep(pause)))
+
+
+if __name__ == "__main__":
+    main(
+        int(sys.argv[1]) if len(sys.argv) > 1 else 500,
+        float(sys.argv[2]) if len(sys.argv) > 2 else 1.0,
+        sys.argv[3] if len(sys.argv) > 3 else "gold",
+    )
