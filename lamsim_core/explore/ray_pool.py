@@ -217,14 +217,21 @@ def ray_pool(work: Work, workers: int, address: str | None) -> Iterator[RayPool]
         JobError: no cluster can be used at the address, or Ray cannot be started here.
         StoppedError: a stop was asked for while Ray was starting.
     """
-    os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"})
-    with _here(workers) if address is None else _cluster(address) as check:
+    with ray_here(workers) if address is None else ray_cluster(address) as check:
         yield RayPool(work, workers, check)
 
 
 @contextmanager
-def _here(workers: int) -> Iterator[Callable[[], None]]:
-    """A Ray of our own on the loopback address, which only who knows a random word can use."""
+def ray_here(workers: int) -> Iterator[Callable[[], None]]:
+    """A Ray of our own on the loopback address, which only who knows a random word can use.
+
+    Yields:
+        What raises ``JobError`` when Ray has died.
+
+    Raises:
+        JobError: it cannot be started.
+        StoppedError: a stop was asked for while it was starting.
+    """
     os.environ.update(_LOOPBACK)
     os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()})
     # Workers are started for our actors when they are asked for; none ahead.
@@ -259,8 +266,14 @@ def _here(workers: int) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def _cluster(address: str) -> Iterator[Callable[[], None]]:
-    """The cluster of this address."""
+def ray_cluster(address: str) -> Iterator[Callable[[], None]]:
+    """The cluster of this address; its death is found out by Ray.
+
+    Raises:
+        InvalidInputError: this is not an address.
+        JobError: no cluster can be used there.
+        StoppedError: a stop was asked for while it was being reached.
+    """
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdecimal():
         raise InvalidInputError(
@@ -301,6 +314,7 @@ def _require_cluster(host: str, port: int) -> None:
 @contextmanager
 def _connected(**options: Any) -> Iterator[None]:
     """Ray, as long as the block lasts. Signals go on reaching who heard them before."""
+    os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"})
     import ray
     from ray.exceptions import RayError
 

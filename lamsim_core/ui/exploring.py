@@ -22,6 +22,8 @@ from lamsim_core.ui.wording import DASH, SPLIT_NAMES, amount, between, duration,
 NEWEST = 6
 """Trajectories listed while a run goes on."""
 TRAJECTORIES = "pages/3_Trajectories.py"
+MOST_WORKERS = 64
+"""Processes offered for one exploration."""
 
 
 def setup(studio: Studio, jobs: Jobs) -> None:
@@ -45,6 +47,14 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         most = studio.settings
         max_steps = forms.pick_number("Turns at most", most.max_steps, "explore.steps", most=100)
         max_new_tokens = forms.pick_number("Tokens a turn at most", most.max_new_tokens, "explore.tokens", most=4096)
+        workers = forms.pick_number(
+            "Processes",
+            1,
+            "explore.workers",
+            most=MOST_WORKERS,
+            help="With more than one, Ray runs them on this machine, each with a model of its own. "
+            "A cluster can be used from the shell.",
+        )
     st.caption(label(forms.estimate(tasks * attempts, [forms.pace(studio.index, who.name)])))
     if attempts > 1 and temperature == 0 and who.name not in PLAIN_POLICIES:
         st.caption(":orange[:material/warning:] At temperature 0 a model does the same at every attempt.")
@@ -59,6 +69,7 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         "temperature": temperature,
         "max_steps": max_steps,
         "max_new_tokens": max_new_tokens,
+        **({"executor": "ray", "workers": workers} if workers > 1 else {}),
     }
     name = f"{policy_name(who.name)}: {amount(tasks, 'task')}, {SPLIT_NAMES[split].lower()}"
     start_button(studio, "explore", params, jobs, name=name, text="Explore", why_not=who.why_not)

@@ -54,16 +54,14 @@ def work_for(settings: Settings, model: str, run: str, *, batch: int = 1, quanti
 
 
 def at_work(settings: Settings) -> list[psutil.Process]:
-    """The workers under the Ray of this process that have stored something, or are about to for the first time.
+    """The workers under the Ray of this process that have stored something.
 
     Killing those that still start would only show how long a start takes.
     """
     found = []
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
-            title = " ".join(process.cmdline())
-            writes = (Path(file.path).parent == settings.journal for file in process.open_files())
-            if title.startswith("ray::Worker.attempt") or (title.startswith("ray::Worker") and any(writes)):
+            if any(Path(file.path).parent == settings.journal.absolute() for file in process.open_files()):
                 found.append(process)
     return found
 
@@ -79,9 +77,13 @@ def run_under_fire(
     pool: Executor,
     tasks: list[Task],
     attempts: int,
-    fire: Callable[[Callable[[], int]], None],
+    until: Callable[[Callable[[], int], Callable[[], bool]], None],
 ) -> Found:
-    """Make the attempts while ``fire``, in a thread, kills workers; it is given the number of finished attempts."""
+    """Make the attempts while a thread kills a worker again and again.
+
+    Args:
+        until: waits for the next kill; it can ask how many attempts are finished, and whether all are over.
+    """
     finished = 0
 
     def progress(done: int, total: int, message: str) -> None:
@@ -94,7 +96,7 @@ def run_under_fire(
     def killing() -> None:
         nonlocal kills
         while not over.is_set():
-            fire(lambda: finished)
+            until(lambda: finished, over.is_set)
             if not over.is_set() and (workers := at_work(settings)):
                 random.choice(workers).kill()
                 kills += 1
@@ -128,7 +130,9 @@ def main(count: int, pause: float, model: str) -> None:
         settings = Settings(home=Path(folder) / "var")
         work = work_for(settings, model, "run_kill")
         with ray_pool(work, 2, None) as pool:
-            print(run_under_fire(settings, pool, plan_tasks("train", count), 1, lambda finished: time.sleep(pause)))
+            print(
+                run_under_fire(settings, pool, plan_tasks("train", count), 1, lambda finished, over: time.sleep(pause))
+            )
 
 
 if __name__ == "__main__":

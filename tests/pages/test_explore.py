@@ -2,6 +2,7 @@
 
 import pytest
 
+from lamsim_core.explore.job import ExploreParams
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.job import ACTIVE
 from lamsim_core.settings import Settings
@@ -63,6 +64,15 @@ def test_the_same_exploration_cannot_be_started_twice_and_another_can(home: Sett
     assert not app.button(key="explore.start").disabled
     app.button(key="explore.start").click().run()
     assert len(supervisor.list_jobs(home)) == 2
+
+
+@pytest.mark.usefixtures("unstarted")
+def test_several_processes_run_under_ray(home: Settings) -> None:
+    app = open_page(PAGE)
+    app.number_input(key="explore.workers").set_value(3).run()
+    app.button(key="explore.start").click().run()
+    ((job, _),) = supervisor.list_jobs(home)
+    assert ExploreParams.model_validate(job.params).executor == "ray" and job.params["workers"] == 3
 
 
 @pytest.mark.usefixtures("unstarted")

@@ -7,6 +7,7 @@ from lamsim_core.errors import StoreWriteError
 from lamsim_core.settings import Settings
 from lamsim_core.store import Store, open_store
 from lamsim_core.store.queries import overview
+from lamsim_core.store.segments import segment_sizes
 from tests.store.factories import make_mark, make_step, make_trajectory
 
 
@@ -18,6 +19,15 @@ def test_what_is_added_is_found_after_sync(home: Settings) -> None:
         counts = overview(store.index)
         assert (counts.trajectories, counts.accepted) == (1, 1)
         assert store.read_run(make_trajectory(1).run) == [make_trajectory(1)]
+
+
+def test_a_run_can_be_read_without_segments_it_cannot_be_in(home: Settings) -> None:
+    with Store(home) as store:
+        store.add(make_trajectory(1))
+        earlier = segment_sizes(home.journal)
+        store.journal.close()
+        store.add(make_trajectory(2))
+        assert store.read_run(make_trajectory(1).run, without=earlier) == [make_trajectory(2)]
 
 
 def test_a_process_has_one_store_per_home(home: Settings) -> None:

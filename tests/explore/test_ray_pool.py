@@ -1,0 +1,175 @@
+"""Attempts made by workers under Ray: the same, none lost, none twice, and nothing left of Ray afterwards."""
+
+import pickle
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from lamsim_core.agent.policy import GoldPolicy, RandomPolicy
+from lamsim_core.canonical import content_hash
+from lamsim_core.errors import DamagedRecordError, InvalidInputError, JobError, NotFoundError, StoppedError
+from lamsim_core.explore import ray_pool
+from lamsim_core.explore.engine import Summary, carry_out, explore
+from lamsim_core.explore.ray_pool import RayPool, fair_share
+from lamsim_core.jobs import supervisor
+from lamsim_core.jobs.runner import run_inline
+from lamsim_core.records import Trajectory
+from lamsim_core.settings import Settings
+from lamsim_core.store import Store
+from lamsim_core.tasks import plan_tasks
+from tests.crash.ray_kill import run_under_fire, stored, work_for
+
+TWO = 2
+"""Workers in these tests."""
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[Callable[[], None]]:
+    """Ray, started once for this file."""
+    with ray_pool.ray_here(TWO) as check:
+        yield check
+
+
+def bare(trajectory: Trajectory) -> str:
+    """Hash of what an attempt was, less its ids and times and what it cost."""
+    dropped: dict[str, Any] = {"id": True, "run": True, "created": True, "seconds": True}
+    dropped["steps"] = {"__all__": {"usage", "seconds"}}
+    return content_hash(trajectory.model_dump(mode="json", exclude=dropped))
+
+
+def run_with(pool: RayPool, tasks: int, attempts: int = 1, **options: Any) -> Summary:
+    given: dict[str, Any] = {
+        "done": set(),
+        "on_progress": lambda done, total, message: None,
+        "should_stop": lambda: False,
+        **options,
+    }
+    return carry_out(plan_tasks("train", tasks), pool, attempts=attempts, together=pool.together, **given)
+
+
+# First in this file: the job starts a Ray of its own, which only a process without one can.
+def test_a_stopped_job_leaves_nothing_of_ray(home: Settings) -> None:
+    params = {"model": "gold", "tasks": 5, "attempts": 1000, "executor": "ray", "workers": TWO}
+    me = psutil.Process()
+    before = set(me.children(recursive=True))
+    started: set[psutil.Process] = set()
+    asked = 0.0
+
+    def stop_soon(done: int, total: int, message: str) -> None:
+        nonlocal asked
+        if done >= 5 and not started:
+            started.update(set(me.children(recursive=True)) - before)
+            asked = time.monotonic()
+            ((job, _),) = supervisor.list_jobs(home)
+            supervisor.stop(home, job.id)
+
+    with pytest.raises(StoppedError):
+        run_inline(home, "explore", params, stop_soon)
+    assert time.monotonic() - asked < 30
+    assert len(started) >= 3 + TWO and not [each for each in started if each.is_running()]
+    assert not [path for path in Path("/tmp").glob("lamsim-*") if list(path.glob(f"session_*_{me.pid}"))]
+    ((_, status),) = supervisor.list_jobs(home)
+    assert (status.state, status.error) == ("stopped", None)
+    assert status.result["finished"] == len(stored(home)) >= 5
+    assert set(stored(home).values()) == {1}
+
+
+@pytest.mark.parametrize("policy", [GoldPolicy(), RandomPolicy()], ids=lambda policy: policy.info.name)
+def test_workers_make_the_same_attempts(
+    home: Settings, ray: Callable[[], None], policy: GoldPolicy | RandomPolicy
+) -> None:
+    kept: list[Trajectory] = []
+    options: dict[str, Any] = {
+        "done": set(),
+        "on_progress": lambda done, total, message: None,
+        "should_stop": lambda: False,
+        "on_trajectory": kept.append,
+    }
+    here = explore(plan_tasks("train", 8), policy, run="run_here", attempts=2, max_steps=8, **options)
+    said: list[str] = []
+    there = run_with(
+        RayPool(work_for(home, policy.info.name, "run_there"), TWO, ray),
+        8,
+        2,
+        on_progress=lambda done, total, message: said.append(f"{done} of {total} {message}"),
+    )
+    assert there == here
+    assert said[0] == "0 of 16 " and said[-1].startswith("16 of 16 ")
+    found = Store(home).read_run("run_there")
+    assert {(t.task.key, t.attempt): bare(t) for t in found} == {(t.task.key, t.attempt): bare(t) for t in kept}
+
+
+def test_killed_workers_lose_nothing_and_store_nothing_twice(home: Settings, ray: Callable[[], None]) -> None:
+    marks = iter((8, 24, 40))
+
+    def until(finished: Callable[[], int], over: Callable[[], bool]) -> None:
+        mark = next(marks, 10_000)
+        while finished() < mark and not over():
+            time.sleep(0.005)
+
+    pool = RayPool(work_for(home, "gold", "run_kill"), TWO, ray)
+    found = run_under_fire(home, pool, plan_tasks("train", 60), 1, until)
+    assert found.kills >= 2
+    assert (found.planned, found.finished, found.lost, found.doubled, found.damaged) == (60, 60, 0, 0, 0)
+
+
+def test_what_is_stored_already_is_not_made_again(home: Settings, ray: Callable[[], None]) -> None:
+    work = work_for(home, "gold", "run_again")
+    run_with(RayPool(work, TWO, ray), 3)
+    with_more = RayPool(work, TWO, ray)
+    done = set(stored(home))
+    assert run_with(with_more, 5, done=done) == Summary(5, 5, 2, False)
+    assert len(stored(home)) == 5 and set(stored(home).values()) == {1}
+
+
+def test_a_worker_says_why_it_cannot_work(home: Settings, ray: Callable[[], None]) -> None:
+    work = work_for(home, "gold", "run_one")
+    elsewhere = work.model_copy(update={"run_file": work.run_file.with_name("absent.txt")})
+    with pytest.raises(JobError, match=r"does not see the store of this run: .*absent\.txt should hold run_one"):
+        run_with(RayPool(elsewhere, TWO, ray), 3)
+    with pytest.raises(NotFoundError, match="no model named 'gould'"):
+        run_with(RayPool(work.model_copy(update={"model": "gould"}), TWO, ray), 3)
+    assert not stored(home)
+
+
+def test_ray_listens_on_this_machine_only(ray: Callable[[], None]) -> None:
+    own = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    open_ = [at.laddr for each in own for at in each.net_connections("inet") if at.status == psutil.CONN_LISTEN]
+    assert len(open_) >= 3
+    assert {at.ip for at in open_} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+@pytest.mark.parametrize("address", ["here", "ray://10.0.0.5:10001", "10.0.0.5", ":6379", "10.0.0.5:port"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(InvalidInputError, match="not the address of a Ray cluster"), ray_pool.ray_cluster(address):
+        pass
+
+
+def test_an_address_where_nobody_answers_is_named_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_pool, "HEALTH_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        at = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(JobError, match=f"No Ray cluster can be used at {at}: .* did not say"):  # noqa: SIM117
+            with ray_pool.ray_cluster(at):
+                pass
+    with pytest.raises(JobError, match=f"at {at}: .*refused.*ray start --head"), ray_pool.ray_cluster(at):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("processors", "workers", "share"),
+    [([2], 2, 1), ([16], 3, 5), ([4, 4], 3, 2), ([4, 8], 3, 4), ([1], 9, 1), ([], 1, 1)],
+)
+def test_workers_share_the_processors(processors: list[int], workers: int, share: int) -> None:
+    assert fair_share(processors, workers) == share
+
+
+def test_errors_come_through_from_other_processes() -> None:
+    for error in (NotFoundError("model", "gould", ["gold"]), DamagedRecordError("seg_1.jsonl", 7, "torn")):
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301
+        assert type(again) is type(error) and str(again) == str(error) and vars(again) == vars(error)
