@@ -236,6 +236,8 @@ def ray_here(workers: int) -> Iterator[Callable[[], None]]:
     os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()})
     # Workers are started for our actors when they are asked for; none ahead.
     os.environ.update({"RAY_enable_worker_prestart": "0", "RAY_prestart_worker_first_driver": "0"})
+    # When this process is killed, Ray's agents try to tell their head, which died with it, before they leave.
+    os.environ.update({"RAY_gcs_rpc_server_reconnect_timeout_s": "10"})
     # Not in the job's folder: the paths of Unix sockets end at 107 characters.
     folder = tempfile.mkdtemp(prefix="lamsim-", dir="/tmp")
     me = psutil.Process()
