@@ -10,12 +10,13 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from lamsim_core.agent.policy import GoldPolicy, RandomPolicy
+from lamsim_core.agent.policy import RandomPolicy
 from lamsim_core.canonical import content_hash
 from lamsim_core.errors import DamagedRecordError, InvalidInputError, JobError, NotFoundError, StoppedError
 from lamsim_core.explore import ray_pool
 from lamsim_core.explore.engine import Summary, carry_out, explore
 from lamsim_core.explore.ray_pool import RayPool, fair_share
+from lamsim_core.explore.worker import Worker
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.runner import run_inline
 from lamsim_core.records import Trajectory
@@ -40,16 +41,6 @@ def bare(trajectory: Trajectory) -> str:
     dropped: dict[str, Any] = {"id": True, "run": True, "created": True, "seconds": True}
     dropped["steps"] = {"__all__": {"usage", "seconds"}}
     return content_hash(trajectory.model_dump(mode="json", exclude=dropped))
-
-
-def run_with(pool: RayPool, tasks: int, attempts: int = 1, **options: Any) -> Summary:
-    given: dict[str, Any] = {
-        "done": set(),
-        "on_progress": lambda done, total, message: None,
-        "should_stop": lambda: False,
-        **options,
-    }
-    return carry_out(plan_tasks("train", tasks), pool, attempts=attempts, together=pool.together, **given)
 
 
 # First in this file: the job starts a Ray of its own, which only a process without one can.
@@ -79,27 +70,31 @@ def test_a_stopped_job_leaves_nothing_of_ray(home: Settings) -> None:
     assert set(stored(home).values()) == {1}
 
 
-@pytest.mark.parametrize("policy", [GoldPolicy(), RandomPolicy()], ids=lambda policy: policy.info.name)
-def test_workers_make_the_same_attempts(
-    home: Settings, ray: Callable[[], None], policy: GoldPolicy | RandomPolicy
-) -> None:
+def test_workers_make_the_same_attempts_and_none_again(home: Settings, ray: Callable[[], None]) -> None:
     kept: list[Trajectory] = []
-    options: dict[str, Any] = {
-        "done": set(),
-        "on_progress": lambda done, total, message: None,
-        "should_stop": lambda: False,
-        "on_trajectory": kept.append,
-    }
-    here = explore(plan_tasks("train", 8), policy, run="run_here", attempts=2, max_steps=8, **options)
-    said: list[str] = []
-    there = run_with(
-        RayPool(work_for(home, policy.info.name, "run_there"), TWO, ray),
-        8,
-        2,
-        on_progress=lambda done, total, message: said.append(f"{done} of {total} {message}"),
+    tasks = plan_tasks("train", 8)
+    options: dict[str, Any] = {"attempts": 2, "done": {(tasks[2].key, 1)}, "should_stop": lambda: False}
+    here = explore(
+        tasks,
+        RandomPolicy(),
+        run="run_here",
+        max_steps=8,
+        on_trajectory=kept.append,
+        on_progress=lambda done, total, message: None,
+        **options,
     )
-    assert there == here
-    assert said[0] == "0 of 16 " and said[-1].startswith("16 of 16 ")
+    said: list[str] = []
+    pool = RayPool(work_for(home, "random", "run_there"), TWO, ray)
+    there = carry_out(
+        tasks,
+        pool,
+        on_progress=lambda done, total, message: said.append(f"{done} of {total} {message}"),
+        together=pool.together,
+        beginning="Wait.",
+        **options,
+    )
+    assert there == here == Summary(16, 16, here.passed, False)
+    assert said[0] == "1 of 16 Wait." and said[-1].startswith("16 of 16 ")
     found = Store(home).read_run("run_there")
     assert {(t.task.key, t.attempt): bare(t) for t in found} == {(t.task.key, t.attempt): bare(t) for t in kept}
 
@@ -118,23 +113,21 @@ def test_killed_workers_lose_nothing_and_store_nothing_twice(home: Settings, ray
     assert (found.planned, found.finished, found.lost, found.doubled, found.damaged) == (60, 60, 0, 0, 0)
 
 
-def test_what_is_stored_already_is_not_made_again(home: Settings, ray: Callable[[], None]) -> None:
-    work = work_for(home, "gold", "run_again")
-    run_with(RayPool(work, TWO, ray), 3)
-    with_more = RayPool(work, TWO, ray)
-    done = set(stored(home))
-    assert run_with(with_more, 5, done=done) == Summary(5, 5, 2, False)
-    assert len(stored(home)) == 5 and set(stored(home).values()) == {1}
-
-
 def test_a_worker_says_why_it_cannot_work(home: Settings, ray: Callable[[], None]) -> None:
-    work = work_for(home, "gold", "run_one")
-    elsewhere = work.model_copy(update={"run_file": work.run_file.with_name("absent.txt")})
-    with pytest.raises(JobError, match=r"does not see the store of this run: .*absent\.txt should hold run_one"):
-        run_with(RayPool(elsewhere, TWO, ray), 3)
+    pool = RayPool(work_for(home, "gould", "run_none"), 1, ray)
     with pytest.raises(NotFoundError, match="no model named 'gould'"):
-        run_with(RayPool(work.model_copy(update={"model": "gould"}), TWO, ray), 3)
+        list(pool([(plan_tasks("train", 1)[0], 0)], lambda: False))
     assert not stored(home)
+
+
+def test_a_worker_knows_when_it_does_not_see_the_store(home: Settings) -> None:
+    work = work_for(home, "gold", "run_one")
+    absent = work.run_file.with_name("absent.txt")
+    with pytest.raises(JobError, match=r"does not see the store of this run: .*absent\.txt should hold run_one"):
+        Worker().open(work.model_copy(update={"run_file": absent}))
+    absent.write_text("run_two")
+    with pytest.raises(JobError, match="but: run_two"):
+        Worker().open(work.model_copy(update={"run_file": absent}))
 
 
 def test_ray_listens_on_this_machine_only(ray: Callable[[], None]) -> None:
