@@ -308,10 +308,14 @@ def draw_expected(task: Task, *, expanded: bool = False) -> None:
     """What has to come of a task, and one way there, folded away."""
     with st.expander("Expected end and reference solution", icon=":material/flag:", type="compact", expanded=expanded):
         if task.answer is not None:
-            st.caption("The closing message has to state")
             if task.answer.kind == "decline":
-                st.text("that no offered tool can do what was asked")
+                st.caption("The closing message has to say that no offered tool can do what was asked.")
             else:
+                st.caption(
+                    "The closing message has to ask for what is missing, in one of these words"
+                    if task.answer.kind == "ask"
+                    else "The closing message has to state"
+                )
                 untrusted_json(task.answer.value)
         if task.goal:
             st.caption("These rows have to change, and no others")
