@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     bench = typer.Typer(no_args_is_help=True, help="Time the product on this machine.")
     command(bench, "env")(environment)
     command(bench, "explore")(exploring)
+    command(bench, "app")(pages)
     app.add_typer(bench, name="bench")
 
 
@@ -79,5 +80,24 @@ def exploring(
             Table(("what", "alone", "together"), rows),
             f"{found.faster:.2f} times as many trajectories per minute; {found.same_trajectories:.1%} of the attempts and"
             f" {found.same_replies:.1%} of the replies are the same.",
+        ],
+    )
+
+
+def pages(
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often each page is drawn.")] = 10,
+) -> Report:
+    """Time the start of the app, and how long the server works on each page of the store in use, without a browser."""
+    from lamsim_core.ui.page_bench import bench_app
+
+    found = bench_app(get_settings(), rounds)
+    rows = [
+        (each.page, f"{each.first:,.0f} ms", f"{each.median:,.0f} ms", f"{each.p95:,.0f} ms") for each in found.pages
+    ]
+    return Report(
+        found.model_dump(mode="json"),
+        [
+            Table(("page", "first time", "median", "95th percentile"), rows),
+            f"The app answers {found.start:.1f} s after its start. {found.trajectories:,} trajectories are stored.",
         ],
     )
