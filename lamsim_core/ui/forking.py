@@ -7,7 +7,8 @@ import streamlit as st
 from pydantic import JsonValue
 
 from lamsim_core.errors import InvalidInputError
-from lamsim_core.explore.fork import LONGEST_EDIT, fork_at, reference_done, turns_of
+from lamsim_core.explore.edits import LONGEST_EDIT
+from lamsim_core.explore.fork import fork_at, reference_done, turns_of
 from lamsim_core.explore.live import start_fork
 from lamsim_core.records import GoldCall, Sampling, Step, Trajectory
 from lamsim_core.ui import terms
