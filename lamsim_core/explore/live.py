@@ -121,6 +121,12 @@ class LiveRun:
             self._thread.join(timeout)
         return not self.alive
 
+    def settle(self, seconds: float) -> None:
+        """Give it the moment it needs to end, or to wait for a person, so that this is what is seen next."""
+        until = time.monotonic() + seconds
+        while self.alive and not self.resting and time.monotonic() < until:
+            time.sleep(0.02)
+
     def act(self, reply: str | GoldCall) -> None:
         """Hand in the next reply of a person who acts as the agent, all along or after taking over.
 
