@@ -37,8 +37,10 @@ with guard():
     with right:
         if isinstance(shown, str):
             st.info(label(shown), icon=":material/history:")
-        task = shown.task if isinstance(shown, LiveRun | Trajectory) else chosen.task
-        draw_request(task)
+        if isinstance(shown, LiveRun | Trajectory):
+            draw_request(shown.task, folded=True)
+        else:
+            draw_request(chosen.task)
         if isinstance(shown, LiveRun):
             draw_origin(shown.parent)
             draw_live(studio, shown)
@@ -47,4 +49,4 @@ with guard():
             draw_attempt(studio, shown)
             draw_end(studio, shown, shown.error)
         else:
-            draw_reference(task)
+            draw_reference(chosen.task)

@@ -17,11 +17,6 @@ from lamsim_core.ui.wording import amount
 
 EVERY, FAILED = "simulate_pause_every", "simulate_pause_failed"
 """Keys of the options."""
-WHY = {
-    "asked": "",
-    "every": "Every action is held.",
-    "failed": "A check holds this action against the agent.",
-}
 
 
 def pausing_options(run: LiveRun | None = None) -> None:
@@ -131,10 +126,13 @@ def draw_hold(run: LiveRun, hold: Hold) -> None:
     """Where the run is held: what the agent wants to do or is told, and the inputs to change that."""
     key, mine = f"{run.id}-{len(run.steps)}", run.debugger.taken and hold.can_act
     with st.container(border=True, gap="small"):
+        if hold.why == "failed":
+            st.caption("A check holds this action against the agent.")
         if hold.reply is not None:
             _draw_proposal(hold.reply, mine)
+        _draw_told(run)
         if mine:
-            _act(run, hold, "Your turn", key=key, way_key=f"way-{key}")
+            _act(run, hold, "What you do in its place", key=key, way_key=f"way-{key}")
         elif hold.reply is not None:
             with st.expander("Change it first", icon=":material/edit:", type="compact", key=f"change-{key}"):
                 _act(run, hold, f"What is done at step {hold.step + 1}", key=f"{key}-instead", way_key=f"ways-{key}")
@@ -168,16 +166,20 @@ def _act(run: LiveRun, hold: Hold, title: str, *, key: str, way_key: str) -> Non
             st.rerun()
 
 
+def _draw_told(run: LiveRun) -> None:
+    """What the agent is going to be told instead of the last result; nothing when that was not edited."""
+    if run.debugger.told is not None:
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            chip("result edited", color="orange", icon=":material/edit:")
+            st.caption("The agent will be told this instead. The attempt will not be scored.", width="content")
+        untrusted_json(run.debugger.told.content)
+
+
 def _edit_result(run: LiveRun, hold: Hold, key: str) -> None:
     """Inputs for what the agent is told instead of the result of the last step."""
     result, told = run.steps[hold.step].observation, run.debugger.told
     if result is None:
         return
-    if told is not None:
-        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            chip("result edited", color="orange", icon=":material/edit:")
-            st.caption("The agent will be told this instead. The attempt will not be scored.", width="content")
-        untrusted_json(told.content)
     with (
         st.expander("Tell it another result", icon=":material/edit_note:", type="compact", key=f"result-{key}"),
         st.form(f"tell-{key}", border=False),

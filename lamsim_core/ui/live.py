@@ -10,7 +10,7 @@ from lamsim_core.records import Trajectory
 from lamsim_core.store.queries import decision_of
 from lamsim_core.ui import terms
 from lamsim_core.ui.acting import reply_form
-from lamsim_core.ui.debugging import WHY, chosen_pausing, draw_controls, draw_hold, hold_title
+from lamsim_core.ui.debugging import chosen_pausing, draw_controls, draw_hold, hold_title
 from lamsim_core.ui.draw import Color, chip, failure, guard, untrusted
 from lamsim_core.ui.forking import fork_button, fork_panel
 from lamsim_core.ui.marks import decision_buttons
@@ -57,14 +57,14 @@ def draw_live(studio: Studio, run: LiveRun) -> None:
     if not alive:
         draw_end(studio, run.trajectory, run.error)
         return
-    hold = run.debugger.hold
+    hold, state = run.debugger.hold, run.state
     _draw_state(run)
     if hold is not None:
         draw_hold(run, hold)
-    elif run.state == "your_turn":
+    elif state == "your_turn":
         _draw_your_turn(run)
     else:
-        st.fragment(_follow, run_every=POLL_SECONDS)(run, len(steps))
+        st.fragment(_follow, run_every=POLL_SECONDS)(run, len(steps), state)
 
 
 def draw_attempt(studio: Studio, trajectory: Trajectory) -> None:
@@ -99,19 +99,16 @@ def _draw_state(run: LiveRun) -> None:
     """Where the run stands, and its controls: at the foot of the steps, where the next one comes."""
     hold, (text, color, icon) = run.debugger.hold, STATES[run.state]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        with st.container(horizontal=True, width="content", vertical_alignment="center", gap="small"):
-            chip(hold_title(hold) if hold is not None and run.state == "paused" else text, color=color, icon=icon)
-            if hold is not None and WHY[hold.why]:
-                st.caption(WHY[hold.why], width="content")
+        chip(hold_title(hold) if hold is not None and run.state == "paused" else text, color=color, icon=icon)
         draw_controls(run)
 
 
-def _follow(run: LiveRun, drawn: int) -> None:
+def _follow(run: LiveRun, drawn: int, state: LiveState) -> None:
     """The reply being written; the whole page again when something else has come."""
-    if not run.alive or run.resting or len(run.steps) != drawn:
+    if not run.alive or run.state != state or len(run.steps) != drawn:
         st.rerun()
-    partial, loading = run.partial, run.state == "loading"
-    title = "Loading the model" if loading else f"{drawn + 1} · Writing"
+    partial, loading = run.partial, state == "loading"
+    title = f"{drawn + 1} · {'Waiting for the model' if loading else 'Writing'}"
     with st.expander(
         title, expanded=True, icon=":material/hourglass_top:" if loading else ":material/edit:", type="step"
     ):

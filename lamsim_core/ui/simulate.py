@@ -176,8 +176,13 @@ def draw_going_on(run: LiveRun) -> None:
             pausing_options(run)
 
 
-def draw_request(task: Task) -> None:
-    """The request and the tools offered, as the agent will see them."""
+def draw_request(task: Task, *, folded: bool = False) -> None:
+    """The request and the tools offered, as the agent will see them.
+
+    Args:
+        task: the task.
+        folded: whether the tools start folded away, because what is done matters more.
+    """
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             chip(terms.template_title(task.template), color="violet", icon=":material/task_alt:")
@@ -187,12 +192,21 @@ def draw_request(task: Task) -> None:
             st.subheader(label(task.instruction), anchor=False)
         else:
             untrusted_prose(task.instruction)
-        st.caption(f"{amount(len(task.tools), 'tool')} offered")
-        for tool in task.tools:
-            left, right = st.columns([3, 7], vertical_alignment="center")
-            with left:
-                chip(tool.name, color="blue", icon=":material/build:", help=_parameters(tool))
-            right.text(clean(tool.description))
+        offered = f"{amount(len(task.tools), 'tool')} offered"
+        if folded:
+            with st.expander(offered, icon=":material/build:", type="compact", key=f"tools-{task.key}"):
+                _draw_tools(task)
+        else:
+            st.caption(offered)
+            _draw_tools(task)
+
+
+def _draw_tools(task: Task) -> None:
+    for tool in task.tools:
+        left, right = st.columns([3, 7], vertical_alignment="center")
+        with left:
+            chip(tool.name, color="blue", icon=":material/build:", help=_parameters(tool))
+        right.text(clean(tool.description))
 
 
 def _parameters(tool: ToolSchema) -> str:
