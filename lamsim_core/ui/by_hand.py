@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from lamsim_core.records import Parent, Step
-from lamsim_core.ui.draw import untrusted
+from lamsim_core.records import Parent, Step, Trajectory
+from lamsim_core.ui.draw import chip, untrusted
 
 
 def hand_notes(step: Step, parent: Parent | None) -> list[str]:
@@ -17,6 +17,17 @@ def hand_notes(step: Step, parent: Parent | None) -> list[str]:
     if step.shown is not None:
         notes.append("result edited")
     return notes
+
+
+def helped_chip(trajectory: Trajectory | None) -> None:
+    """That a person acted in the policy's place; nothing where nobody did."""
+    if trajectory is not None and trajectory.helped:
+        chip(
+            "helped by hand",
+            color="orange",
+            icon=":material/back_hand:",
+            help="A person wrote some of its replies, so it counts in no rate of whoever acted otherwise.",
+        )
 
 
 def draw_proposal(step: Step) -> None:

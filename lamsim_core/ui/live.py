@@ -10,6 +10,7 @@ from lamsim_core.records import Trajectory
 from lamsim_core.store.queries import decision_of
 from lamsim_core.ui import terms
 from lamsim_core.ui.acting import reply_form
+from lamsim_core.ui.by_hand import helped_chip
 from lamsim_core.ui.debugging import chosen_pausing, draw_controls, draw_hold, hold_title
 from lamsim_core.ui.draw import Color, chip, failure, guard, untrusted
 from lamsim_core.ui.forking import fork_button, fork_panel
@@ -53,7 +54,11 @@ def draw_live(studio: Studio, run: LiveRun) -> None:
     alive, steps = run.alive, run.steps
     if not alive:
         _draw_outcome(run)
-    _draw_steps(studio, run, ended=not alive)
+    trajectory = run.so_far()
+    if trajectory is None:
+        draw_steps(steps, parent=run.parent)
+    else:
+        draw_attempt(studio, trajectory, ended=not alive)
     if not alive:
         draw_end(studio, run.trajectory, run.error)
         return
@@ -67,23 +72,10 @@ def draw_live(studio: Studio, run: LiveRun) -> None:
         st.fragment(_follow, run_every=POLL_SECONDS)(run, len(steps), state)
 
 
-def draw_attempt(studio: Studio, trajectory: Trajectory) -> None:
+def draw_attempt(studio: Studio, trajectory: Trajectory, *, ended: bool = True) -> None:
     """The steps of an attempt that has ended, or stands where it stands, each to be forked from."""
-    draw_steps(
-        trajectory.steps,
-        parent=trajectory.parent,
-        above=fork_panel(studio, trajectory),
-        below=fork_button(trajectory),
-    )
-
-
-def _draw_steps(studio: Studio, run: LiveRun, *, ended: bool) -> None:
-    trajectory = run.so_far()
-    if trajectory is None:
-        draw_steps(run.steps, parent=run.parent)
-        return
     above = fork_panel(studio, trajectory, ended=ended)
-    draw_steps(trajectory.steps, parent=run.parent, above=above, below=fork_button(trajectory))
+    draw_steps(trajectory.steps, parent=trajectory.parent, above=above, below=fork_button(trajectory))
 
 
 def _draw_outcome(run: LiveRun) -> None:
@@ -92,6 +84,7 @@ def _draw_outcome(run: LiveRun) -> None:
         text, color, icon = terms.outcome(run.trajectory.passed)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         chip(text, color=color, icon=icon)
+        helped_chip(run.trajectory)
         st.caption(f"{amount(len(run.steps), 'step')} · {duration(run.seconds)}", width="content")
 
 
