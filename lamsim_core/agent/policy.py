@@ -15,6 +15,8 @@ from lamsim_core.settings import Settings
 
 PLAIN_POLICIES = ("gold", "random", "noop")
 """Policies that need no model, by the names users give."""
+NO_COST = Usage(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prefill_seconds=0, decode_seconds=0)
+"""Of a reply that no model wrote."""
 
 
 class Policy(Protocol):
@@ -40,8 +42,20 @@ class Policy(Protocol):
 def spoken(text: str) -> Iterator[str | Completion]:
     """A reply that no model wrote."""
     yield text
-    nothing = Usage(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prefill_seconds=0, decode_seconds=0)
-    yield Completion(text=text, usage=nothing, finish="end")
+    yield Completion(text=text, usage=NO_COST, finish="end")
+
+
+class ByHand(Completion):
+    """A reply that a person wrote in place of a policy; what it cost is what the policy's own had cost."""
+
+    proposed: str | None = None
+    """What the policy had written; None when it was not asked."""
+
+
+def by_hand(text: str, instead_of: Completion | None = None) -> ByHand:
+    """A person's reply, in place of one that the policy proposed or without asking it."""
+    usage = instead_of.usage if instead_of is not None else NO_COST
+    return ByHand(text=text, usage=usage, finish="end", proposed=instead_of.text if instead_of is not None else None)
 
 
 def reference_reply(task: Task, done: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lamsim_core import __version__
 from lamsim_core.agent.parse import parse_reply
-from lamsim_core.agent.policy import Policy
+from lamsim_core.agent.policy import NO_COST, ByHand, Policy, by_hand
 from lamsim_core.canonical import derive_seed, new_id, now
 from lamsim_core.environment import Environment
 from lamsim_core.errors import DivergenceError, ModelError, StoppedError
@@ -28,7 +28,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Acted:
-    """An action was taken and judged."""
+    """An action was taken and judged. Comes again for the same step when the agent is told another result."""
 
     step: Step
 
@@ -72,11 +72,25 @@ def run_attempt(
     max_steps: int = 8,
     should_stop: Callable[[], bool] = lambda: False,
     start: Start | None = None,
+    tell: Callable[[Step], Observation | None] = lambda step: None,
+    trajectory_id: str | None = None,
 ) -> Iterator[Event]:
     """Let ``policy`` try ``task`` once; the last event is ``Ended`` with the judged trajectory.
 
     Whatever the model writes and whatever the model does wrong is data in the trajectory; a model that breaks down ends
     the attempt as ``failed``, unscored. Steps taken over count among the turns, are done and judged anew, and cost nothing.
+
+    Args:
+        task: what is asked for.
+        policy: decides the replies.
+        run: the run it belongs to.
+        attempt: which attempt at the task.
+        max_steps: turns allowed.
+        should_stop: asked while it runs.
+        start: where it starts, when not at the beginning.
+        tell: asked after each call what the agent is told instead of its result, None for the result. It may take as
+            long as it likes, and raise ``StoppedError``.
+        trajectory_id: what the trajectory is called, where that has to be known before it ends.
 
     Raises:
         DivergenceError: the steps to take over do not come out as they are recorded.
@@ -112,13 +126,19 @@ def run_attempt(
         if completion.finish == "stopped":
             ended = "stopped"
             break
-        for step in episode.act(completion, seed):
-            yield Acted(step)
+        try:
+            for step in episode.act(completion, seed):
+                yield Acted(step)
+                if step.call is not None and (told := tell(step)) is not None:
+                    yield Acted(episode.retell(told))
+        except StoppedError:
+            ended = "stopped"
+            break
         ended = episode.ending(completion)
     judgement = episode.judge.end(episode.steps, ended, episode.answer, episode.environment.net_changes())
     yield Ended(
         Trajectory(
-            id=new_id("trj"),
+            id=trajectory_id or new_id("trj"),
             run=run,
             created=now(),
             task=task,
@@ -158,9 +178,11 @@ class _Episode:
             DivergenceError: a step comes out differently.
         """
         shown = {step.index: step.shown for step in taken if step.shown is not None}
-        nothing = Usage(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prefill_seconds=0, decode_seconds=0)
         for first in (step for step in taken if step.reply is not None):
-            completion = Completion(text=first.reply or "", usage=nothing, finish="end")
+            reply = first.reply or ""
+            completion = Completion(text=reply, usage=NO_COST, finish="end")
+            if first.by_hand:
+                completion = by_hand(reply).model_copy(update={"proposed": first.proposed})
             for step in self.act(completion, first.seed, shown):
                 if step.index >= len(taken):
                     raise DivergenceError(f"Step {step.index + 1} comes out of a reply that made no such call before.")
@@ -212,10 +234,13 @@ class _Episode:
         if call is not None:
             observation, changes, before, after = self.environment.step(call)
         verdicts = self.judge.action(call, text, observation, changes, self.steps)
+        typed = self.turns[-1] if isinstance(self.turns[-1], ByHand) else None
         step = Step(
             index=len(self.steps),
             turn=turn,
             reply=reply,
+            by_hand=typed is not None,
+            proposed=typed.proposed if typed is not None and reply is not None else None,
             call=call,
             observation=observation,
             shown=shown,
@@ -229,6 +254,11 @@ class _Episode:
         )
         self.steps.append(step)
         return step
+
+    def retell(self, told: Observation) -> Step:
+        """Tell the agent something else than the result of the last step."""
+        self.steps[-1] = self.steps[-1].model_copy(update={"shown": told})
+        return self.steps[-1]
 
     def ending(self, completion: Completion) -> Ending | None:
         """How the last reply ended the attempt, or None when it goes on."""

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from lamsim_core.feedback.grounding import holds
 from lamsim_core.feedback.phrases import normalise
-from lamsim_core.records import GoldCall, Step, Task, ToolBinding
+from lamsim_core.records import GoldCall, Step, Task, ToolBinding, ToolCall
 
 NOWHERE = "nowhere"
 REQUEST = "the request"
@@ -99,23 +99,45 @@ class Matched(NamedTuple):
     """Those of them that come after the last one made, and that no other call of the same tool stands for."""
 
 
+def followed(task: Task, history: Sequence[Step]) -> tuple[Step | None, ...]:
+    """For each reference call, the step that made it; None while none did.
+
+    One that a tool refuses on purpose was made when it was refused.
+    """
+    free = [step for step in history if step.call is not None and step.observation is not None]
+    found: list[Step | None] = []
+    for reference in task.gold:
+        match = next(
+            (
+                step
+                for step in free
+                if step.observation
+                and step.observation.ok != reference.fails
+                and same_call(_call(step), reference, task)
+            ),
+            None,
+        )
+        if match is not None:
+            free.remove(match)
+        found.append(match)
+    return tuple(found)
+
+
+def _call(step: Step) -> ToolCall:
+    assert step.call is not None
+    return step.call
+
+
 def matched(task: Task, history: Sequence[Step]) -> Matched:
     """Which reference calls were made, and which are left."""
-    made = [step.call for step in history if step.call is not None and step.observation and step.observation.ok]
-    left: list[tuple[int, GoldCall]] = []
-    last = -1
-    for place, reference in enumerate(task.gold):
-        if reference.fails:
-            continue
-        match = next((call for call in made if same_call(call, reference, task)), None)
-        if match is None:
-            left.append((place, reference))
-        else:
-            made.remove(match)
-            last = place
-    others = {call.name for call in made}
-    at_the_end = (call for place, call in left if place > last and call.name not in others)
-    return Matched(tuple(call for _, call in left), tuple(at_the_end))
+    steps = followed(task, history)
+    places = [place for place, reference in enumerate(task.gold) if not reference.fails]
+    left = [place for place in places if steps[place] is None]
+    last = max((place for place in places if steps[place] is not None), default=-1)
+    taken = [step.index for step in steps if step is not None]
+    others = {_call(s).name for s in history if s.observation and s.observation.ok and s.index not in taken and s.call}
+    at_the_end = (task.gold[place] for place in left if place > last and task.gold[place].name not in others)
+    return Matched(tuple(task.gold[place] for place in left), tuple(at_the_end))
 
 
 def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:

@@ -82,12 +82,16 @@ class Step(Record):
     turn: int
     reply: str | None
     """The raw reply this action came from; on the first step of a turn only."""
+    by_hand: bool = False
+    """Whether a person wrote the reply in the policy's place. A person who acts all along is the policy."""
+    proposed: str | None = None
+    """What the policy had written, where a person put other words in its place; on the first step of a turn only."""
     call: ToolCall | None
     """The call, or None when the agent spoke to the user (which ends the attempt)."""
     observation: Observation | None
     """What the tool answered, and what the step is judged by."""
     shown: Observation | None = None
-    """What the agent was told instead, where a person edited the result in a fork."""
+    """What the agent was told instead, where a person edited the result."""
     verdicts: tuple[Verdict, ...]
     changes: tuple[RowChange, ...]
     """Rows changed by this action."""
@@ -190,3 +194,9 @@ class Trajectory(Record):
     def edited(self) -> bool:
         """Whether the agent was told something else than a tool answered: such an attempt is never scored."""
         return any(step.shown is not None for step in self.steps)
+
+    @property
+    def helped(self) -> bool:
+        """Whether a person acted somewhere in the policy's place: what came of it is no result of the policy's own."""
+        typed = self.parent is not None and self.parent.action is not None
+        return typed or any(step.by_hand for step in self.steps)

@@ -171,6 +171,7 @@ def _trajectory_row(record: Trajectory) -> Row:
         "parent": record.parent.trajectory if record.parent else None,
         "parent_step": record.parent.step if record.parent else None,
         "edited": record.edited,
+        "helped": record.helped,
     }
 
 

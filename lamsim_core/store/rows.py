@@ -49,6 +49,8 @@ class TrajectoryRow(Record):
     """Index of its first own step."""
     edited: bool
     """Whether the agent was told a result that a person had edited."""
+    helped: bool
+    """Whether a person acted somewhere in the policy's place."""
     decision: Decision
     """The newest human decision; ``undecided`` when there is none."""
     tags: tuple[str, ...]

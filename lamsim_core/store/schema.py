@@ -40,6 +40,7 @@ TABLES: dict[str, dict[str, str]] = {
         "parent": "VARCHAR",
         "parent_step": "BIGINT",
         "edited": "BOOLEAN",
+        "helped": "BOOLEAN",
         **_PLACE,
     },
     "steps": {

@@ -129,7 +129,8 @@ def _running(studio: Studio, before: int) -> None:
             with st.container(
                 border=True, horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
             ):
-                st.text(clean(f"{terms.template_title(run.task.template)}, {terms.policy_name(run.policy_name)}"))
+                held = ", paused" if run.state == "paused" else ""
+                st.text(clean(f"{terms.template_title(run.task.template)}, {terms.policy_name(run.policy_name)}{held}"))
                 link("pages/1_Simulate.py", "Watch", icon=":material/visibility:", query={"run": run.id})
         if not active and not live_runs():
             st.caption("Nothing. What you start goes on in the background and is found here again, after a reload too.")

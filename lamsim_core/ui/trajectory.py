@@ -10,6 +10,7 @@ from lamsim_core.feedback import action_checks, final_checks
 from lamsim_core.feedback.reward import action_reward, components
 from lamsim_core.records import GoldCall, Observation, Parent, RowChange, Step, Task, ToolCall, Trajectory, Verdict
 from lamsim_core.ui import terms
+from lamsim_core.ui.by_hand import draw_proposal, hand_notes
 from lamsim_core.ui.draw import Color, chip, clean, label, untrusted, untrusted_json, untrusted_prose
 from lamsim_core.ui.rows import change_rows, field_rows, result_rows, whole_rows
 from lamsim_core.ui.wording import amount, spaced
@@ -50,14 +51,9 @@ def draw_steps(
 
 
 def step_note(step: Step, parent: Parent | None) -> str:
-    """What is to be known about a step of a fork, as badges."""
-    notes: list[str] = []
-    if parent is not None and step.index < parent.step:
-        notes.append("taken over")
-    if parent is not None and step.index == parent.step and parent.action is not None:
-        notes.append("typed by hand")
-    if step.shown is not None:
-        notes.append("result edited")
+    """What is to be known about a step of a fork, or one that a person had a hand in, as badges."""
+    notes = ["taken over"] if parent is not None and step.index < parent.step else []
+    notes += hand_notes(step, parent)
     return "".join(f" :{'gray' if note == 'taken over' else 'orange'}-badge[{note}]" for note in notes)
 
 
@@ -81,6 +77,7 @@ def draw_step(
             draw_message(step)
         else:
             draw_call(step, step.call)
+        draw_proposal(step)
         verdict_chips(step.verdicts)
         result = None if step.observation is None else step.observation.content
         for verdict in step.verdicts:

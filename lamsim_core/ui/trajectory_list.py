@@ -227,7 +227,7 @@ def table_row(row: TrajectoryRow) -> dict[str, Any]:
         "Outcome": [terms.outcome(row.passed)[0]],
         "Task": clean(terms.template_title(row.template)),
         "Request": clean(row.instruction),
-        "Policy": clean(terms.policy_name(row.policy)),
+        "Policy": clean(terms.policy_name(row.policy) + (" + by hand" if row.helped else "")),
         "Steps": row.n_steps,
         "Wrong": row.n_failed,
         "Mistakes": clean(", ".join(spaced(name) for name in row.error_classes)),

@@ -8,6 +8,7 @@ from lamsim_core.store.queries import facets, get_trajectory, neighbours, stored
 from lamsim_core.store.rejudged import rejudgements_of
 from lamsim_core.ui import terms
 from lamsim_core.ui.branches import compare_picker, draw_branches, draw_origin
+from lamsim_core.ui.by_hand import helped_chip
 from lamsim_core.ui.draw import chip, clean, failure, guard, untrusted_prose
 from lamsim_core.ui.forking import fork_button, fork_panel
 from lamsim_core.ui.marks import decision_buttons, earlier_marks, tags_and_note
@@ -129,6 +130,7 @@ def _header(trajectory: Trajectory) -> None:
             chip(word, color=color, icon=icon)
             chip(terms.template_title(trajectory.task.template), color="violet", icon=":material/task_alt:")
             chip(terms.policy_title(trajectory.policy), color="blue", icon=":material/smart_toy:")
+            helped_chip(trajectory)
         untrusted_prose(trajectory.task.instruction)
         st.caption("Why it was judged so")
         untrusted_prose(terms.why(trajectory))

@@ -160,6 +160,7 @@ def test_a_row_says_what_the_trajectory_says(index: Index) -> None:
         "parent": None,
         "parent_step": None,
         "edited": False,
+        "helped": False,
         "decision": "reject",
         "rejudged": None,
         "tags": (),
