@@ -176,12 +176,12 @@ def bench_store(
 
 def _held(index: Index) -> int:
     """How many attempts a fill stored here; those of ``catch_up`` do not count."""
-    return int(index.query("SELECT count(*) AS n FROM trajectories WHERE starts_with(run, $run)", {"run": _RUN})[0]["n"])
+    return int(
+        index.query("SELECT count(*) AS n FROM trajectories WHERE starts_with(run, $run)", {"run": _RUN})[0]["n"]
+    )
 
 
-def _store(
-    journal: Journal, attempts: Sequence[Trajectory], count: int, on_progress: Callable[[str], None]
-) -> float:
+def _store(journal: Journal, attempts: Sequence[Trajectory], count: int, on_progress: Callable[[str], None]) -> float:
     """Store them, and a decision about some; the seconds that storing the attempts took."""
     seconds = 0.0
     for number, trajectory in enumerate(multiplied(attempts, count)):
