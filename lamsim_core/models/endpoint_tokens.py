@@ -33,8 +33,10 @@ class TokenReader:
         """Take the ``logprobs`` of a choice, or None where it has none."""
         for item in getattr(told, "content", None) or ():
             text, value = getattr(item, "token", None), getattr(item, "logprob", None)
-            good = isinstance(text, str) and isinstance(value, int | float) and not math.isnan(value)
-            if not good or len(text) > _LONGEST or len(self._texts) >= MOST:
+            if not isinstance(text, str) or not isinstance(value, int | float) or math.isnan(value):
+                self._whole = False
+                return
+            if len(text) > _LONGEST or len(self._texts) >= MOST:
                 self._whole = False
                 return
             self._texts.append(text.encode("utf-8", "replace").decode())
