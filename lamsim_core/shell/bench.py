@@ -88,7 +88,9 @@ def exploring(
 
 
 def storing(
-    trajectories: Annotated[int, typer.Option("--trajectories", min=10, help="Attempts the store is filled with.")] = 5000,
+    trajectories: Annotated[
+        int, typer.Option("--trajectories", min=10, help="Attempts the store is filled with.")
+    ] = 5000,
     rounds: Annotated[int, typer.Option("--rounds", min=2, help="How often each question is asked.")] = 20,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Keep the store here, and use it again; else it is thrown away.")

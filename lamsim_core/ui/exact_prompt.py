@@ -13,7 +13,7 @@ from lamsim_core.ui.wording import DASH, amount, percent
 
 SURE: Sequence[tuple[float, Color | None, str]] = (
     (0.9, None, "90 % or more"),
-    (0.5, "yellow", "50 to 90 %"),
+    (0.5, "blue", "50 to 90 %"),
     (0.1, "orange", "10 to 50 %"),
     (0.0, "red", "under 10 %"),
 )
@@ -22,6 +22,8 @@ MOST = 600
 """Tokens that are drawn in colour; the table has all."""
 TALL = 300
 """Pixels of a text that scrolls, and lines beyond which one does."""
+SCROLLED = 480
+"""Pixels of the whole prompt, which scrolls within them."""
 _LINES = 12
 _LETTERS = 1400
 
@@ -115,8 +117,13 @@ def _draw_prompt(exact: Exact, key: str) -> None:
             alt="Every token of the prompt",
         )
         return
+    with st.container(height=SCROLLED, gap="small"):
+        _draw_pieces(exact.pieces, key)
+
+
+def _draw_pieces(pieces: Sequence[Piece], key: str) -> None:
     waiting: list[Piece] = []
-    for number, piece in enumerate(exact.pieces):
+    for number, piece in enumerate(pieces):
         if piece.kind == "special" or not piece.text.strip():
             waiting.append(piece)
             continue

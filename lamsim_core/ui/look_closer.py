@@ -12,7 +12,7 @@ from lamsim_core.settings import Settings
 from lamsim_core.store.similar import SimilarStep, similar_steps
 from lamsim_core.ui import terms
 from lamsim_core.ui.changed_tables import draw_world
-from lamsim_core.ui.draw import chip, clean, guard, label
+from lamsim_core.ui.draw import chip, guard, label
 from lamsim_core.ui.exact_prompt import draw_cost, draw_exact
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.trajectory_list import PAGE
@@ -58,7 +58,7 @@ def look_closer(studio: Studio, trajectory: Trajectory, beside: Callable[[Step],
                 elif chosen == "tables":
                     draw_tables(trajectory.task, trajectory.steps, step, key)
                 else:
-                    draw_similar(similar_steps(studio.index, trajectory.id, step.index, limit=SHOWN), step)
+                    draw_similar(similar_steps(studio.index, trajectory.id, step.index, limit=SHOWN))
 
     return draw
 
@@ -92,25 +92,28 @@ def draw_tables(task: Task, steps: tuple[Step, ...], step: Step, key: str) -> No
     draw_world(world_after(task, steps, step.index), step.changes, f"{key}-table")
 
 
-def draw_similar(found: list[SimilarStep], step: Step) -> None:
+def draw_similar(found: list[SimilarStep]) -> None:
     """Steps of other attempts that are like this one, each a link."""
     if not found:
         st.caption("No other stored attempt has a step like this one.")
         return
     st.caption("In other attempts, the most alike first: the same tool, then mistakes, how it ended, and arguments.")
     for each in found:
-        word, color, icon = terms.outcome(each.passed)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            chip(word, color=color, icon=icon)
-            link(
-                PAGE,
-                label(f"{terms.template_title(each.template)}, step {each.step + 1}", limit=60),
-                icon=":material/route:",
-                query={"id": each.trajectory, "step": str(each.step + 1)},
-            )
-            st.caption(label(f"{terms.policy_name(each.policy)} · {alike(each)}", limit=200), width="content")
-        if each.arguments:
-            st.text(clean(", ".join(each.arguments), limit=160))
+        with st.container(gap=None):
+            _draw_one(each)
+
+
+def _draw_one(found: SimilarStep) -> None:
+    word, color, icon = terms.outcome(found.passed)
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        chip(word, color=color, icon=icon)
+        link(
+            PAGE,
+            label(f"{terms.template_title(found.template)}, step {found.step + 1}", limit=60),
+            query={"id": found.trajectory, "step": str(found.step + 1)},
+        )
+    given = f" · {', '.join(found.arguments)}" if found.arguments else ""
+    st.caption(label(f"{terms.policy_name(found.policy)} · {alike(found)}{given}", limit=220))
 
 
 def alike(found: SimilarStep) -> str:

@@ -37,8 +37,11 @@ def draw_reference_path(task: Task, steps: Sequence[Step], key: str) -> None:
         return
     with fold:
         st.caption("One way to do it; any other way to the same end passes too. What differs costs nothing by itself.")
+        rows = path_rows(task, steps)
+        if not any(row["Differs in"] for row in rows):
+            rows = [{name: cell for name, cell in row.items() if name != "Differs in"} for row in rows]
         st.dataframe(
-            path_rows(task, steps),
+            rows,
             hide_index=True,
             height="content",
             alt="The steps of the attempt beside the calls of the reference solution",
@@ -47,8 +50,8 @@ def draw_reference_path(task: Task, steps: Sequence[Step], key: str) -> None:
                 "What was done": st.column_config.TextColumn(width=250),
                 "Match": badge_column("Match", COLOURS, width=110),
                 "Call": st.column_config.TextColumn(width=45),
+                "Differs in": st.column_config.TextColumn(width=90),
                 "Reference solution": st.column_config.TextColumn(width=250),
-                "Differs in": st.column_config.TextColumn(width=110),
             },
         )
 
@@ -81,8 +84,8 @@ def _row(task: Task, step: Step | None, place: Place | None) -> dict[str, str | 
         "What was done": "" if step is None else clean(step.reply or "") if message else _call(call),
         "Match": [MESSAGE if message else BESIDE if place is None else HOW[place.how]],
         "Call": "" if place is None else str(place.gold + 1),
-        "Reference solution": clean(task.closing) if message else "" if gold is None else _call(gold),
         "Differs in": clean(", ".join(differing)),
+        "Reference solution": clean(task.closing) if message else "" if gold is None else _call(gold),
     }
 
 

@@ -12,8 +12,8 @@ from lamsim_core.ui.wording import DASH
 
 Mark = Literal["new", "changed", "gone"]
 """What happened to a row or a cell."""
-_HAPPENED = "•"
-"""Title of the column that says it: no field of a row is called so."""
+_HAPPENED = "Change"
+"""Title of the column that says it; fields of rows are written small."""
 
 
 def result_rows(content: JsonValue) -> list[dict[str, str]]:

@@ -20,9 +20,9 @@ def test_changed_cells_show_before_and_after_and_stand_in_front() -> None:
     )
     (table,) = marked_tables([change])
     assert table.name == "events"
-    assert table.rows == [{"•": "changed", "id": "e1", "start": "9:00 → 10:00", "title": "Sync"}]
-    assert list(table.rows[0]) == ["•", "id", "start", "title"]
-    assert table.marks == [{"•": "changed", "start": "changed"}]
+    assert table.rows == [{"Change": "changed", "id": "e1", "start": "9:00 → 10:00", "title": "Sync"}]
+    assert list(table.rows[0]) == ["Change", "id", "start", "title"]
+    assert table.marks == [{"Change": "changed", "start": "changed"}]
 
 
 def test_new_and_deleted_rows_are_marked_whole_table_by_table() -> None:
@@ -31,16 +31,16 @@ def test_new_and_deleted_rows_are_marked_whole_table_by_table() -> None:
     first, second = marked_tables([new, gone])
     assert (first.name, first.rows, first.marks) == (
         "t",
-        [{"•": "new", "id": "a", "n": "1"}],
-        [{"•": "new", "id": "new", "n": "new"}],
+        [{"Change": "new", "id": "a", "n": "1"}],
+        [{"Change": "new", "id": "new", "n": "new"}],
     )
-    assert (second.name, second.rows[0]["•"], second.rows[0]["n"]) == ("u", "gone", "null")
+    assert (second.name, second.rows[0]["Change"], second.rows[0]["n"]) == ("u", "gone", "null")
 
 
 def test_a_whole_table_has_the_changed_rows_first_and_once() -> None:
     change = RowChange(table="t", id="b", before={"id": "b", "n": 1}, after={"id": "b", "n": 2})
     (table,) = marked_tables([change], {"t": [{"id": "a", "n": 0}, {"id": "b", "n": 2}]})
-    assert [(row["•"], row["id"], row["n"]) for row in table.rows] == [("changed", "b", "1 → 2"), ("", "a", "0")]
+    assert [(row["Change"], row["id"], row["n"]) for row in table.rows] == [("changed", "b", "1 → 2"), ("", "a", "0")]
     assert table.marks[1] == {}
 
 
