@@ -35,6 +35,7 @@ TALLEST = 16
 
 _MARK = "\ufffd"
 _JOINER = "\u2060"
+_SEAM = "\u200b"
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _SIGNS = str.maketrans({" ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍"})
 _MARKDOWN = frozenset("\\`*_{}[]<>()#+-.!|~$^=&")
@@ -84,7 +85,8 @@ def untrusted_marked(parts: Iterable[tuple[str, Color | None]]) -> None:
     for text, color in parts:
         plain = label(text[:LONGEST_CELL].translate(_SIGNS))
         drawn.append(plain if color is None else f":{color}-background[{plain}]")
-    st.markdown("".join(drawn))
+    # Between two parts a line may end, and no address may come about from what is harmless in each of them.
+    st.markdown(_SEAM.join(drawn))
 
 
 def untrusted_prose(text: str) -> None:

@@ -27,6 +27,8 @@ Narrow = Callable[[Mapping[str, Sequence[Any]]], None]
 OUTCOMES = (("passed", "Passed", "#4c9f70"), ("failed", "Failed", FAILED), ("unscored", "Not scored", NEUTRAL))
 """Column of the answer, word and colour of each part of a bar."""
 MOST_BARS = 40
+FEWEST = 8
+"""Bars there is room for at least, so that few are not broad."""
 MOST_RUNS = 1000
 HEIGHT = 250
 _TURN = "trajectories.charts.turn"
@@ -42,7 +44,7 @@ def draw_charts(studio: Studio, flt: TrajectoryFilter, narrow: Narrow) -> None:
         _bars(studio, flt, narrow, "error_classes", "Mistakes made", "error_classes", spaced)
     with right:
         _bars(studio, flt, narrow, "n_steps", "Number of steps", "lengths", str)
-        _runs(studio, flt, narrow)
+        _runs(studio, flt, narrow, "Runs over time")
 
 
 def _bars(
@@ -58,7 +60,6 @@ def _bars(
     if column != "n_steps":
         rows.sort(key=lambda row: (-row["count"], row["value"]))
     rows = rows[:MOST_BARS]
-    st.markdown(f"**{title}**")
     if not rows:
         st.caption("None in these trajectories.")
         return
@@ -72,7 +73,7 @@ def _bars(
         outcomes = {words[part] for _, part in found}
         narrow({field: values, **({"outcome": list(outcomes)} if len(outcomes) == 1 else {})})
 
-    _draw(figure, column, f"{title} of the trajectories in the list", taken)
+    _draw(figure, column, title, f"{title} of the trajectories in the list", taken)
 
 
 def outcome_bars(rows: Sequence[Mapping[str, Any]], name: Callable[[Any], str]) -> "Figure":
@@ -103,18 +104,20 @@ def outcome_bars(rows: Sequence[Mapping[str, Any]], name: Callable[[Any], str]) 
                 hovertemplate="%{hovertext}<extra></extra>",
             )
     figure.update_xaxes(
-        tickvals=places, ticktext=told, title=None, fixedrange=True, tickangle=0 if len(max(told, key=len)) < 4 else -40
+        range=[-0.6, max(len(rows), FEWEST) - 0.4],
+        tickvals=places,
+        ticktext=told,
+        title=None,
+        fixedrange=True,
+        tickangle=0 if len(max(told, key=len)) < 4 else -40,
     )
     figure.update_yaxes(title=None, fixedrange=True, rangemode="tozero", nticks=5, tickformat=",d")
     figure.update_layout(barmode="stack", bargap=0.25)
     return figure
 
 
-def _runs(studio: Studio, flt: TrajectoryFilter, narrow: Narrow) -> None:
+def _runs(studio: Studio, flt: TrajectoryFilter, narrow: Narrow, title: str) -> None:
     rows = runs_over_time(studio.index, flt, limit=MOST_RUNS)
-    st.markdown(
-        "**Runs over time**", help="Each point is a run: when it began, and how many of its trajectories passed."
-    )
     if not rows:
         st.caption("None.")
         return
@@ -122,7 +125,7 @@ def _runs(studio: Studio, flt: TrajectoryFilter, narrow: Narrow) -> None:
     def taken(points: Sequence[Mapping[str, Any]]) -> None:
         narrow({"runs": list(dict.fromkeys(rows[point["point_index"]].run for point in points))})
 
-    _draw(run_points(rows), "runs", "Runs of the trajectories in the list over time", taken)
+    _draw(run_points(rows), "runs", title, "Share of passed trajectories by run, over time", taken)
 
 
 def run_points(rows: Sequence[RunOutcome]) -> "Figure":
@@ -157,13 +160,24 @@ def run_points(rows: Sequence[RunOutcome]) -> "Figure":
     return figure
 
 
-def _draw(figure: "Figure", name: str, alt: str, taken: Callable[[Sequence[Mapping[str, Any]]], None]) -> None:
+def _draw(
+    figure: "Figure", name: str, title: str, alt: str, taken: Callable[[Sequence[Mapping[str, Any]]], None]
+) -> None:
     """Draw a figure whose marks can be clicked; what is taken changes the filter before the page is drawn again."""
     figure.update_traces(selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.5}})
     figure.update_layout(
         height=HEIGHT,
-        margin={"l": 8, "r": 8, "t": 26, "b": 8},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1, "title": None},
+        margin={"l": 8, "r": 8, "t": 34, "b": 8},
+        title={"text": title, "font": {"size": 14}, "x": 0, "xanchor": "left", "y": 0.98, "yanchor": "top"},
+        legend={
+            "orientation": "h",
+            "yanchor": "bottom",
+            "y": 1.02,
+            "xanchor": "right",
+            "x": 1,
+            "title": None,
+            "traceorder": "normal",
+        },
         showlegend=len(figure.data) > 1,
         font={"size": 12, "color": ink()},
         uirevision=name,

@@ -41,8 +41,10 @@ LENGTHS = "trajectories_lengths"
 """Session key of the numbers of steps that are let through; chosen in a chart."""
 CHIPS = {"runs": "Run ", "tags": "Tag ", "error_classes": "Mistake: ", "policies": "By ", "templates": "Task: "}
 """Words before a value of the filter where the value alone does not say what it is."""
-MOST_CHIPS = 12
-"""Values of the filter that are shown above the list."""
+MANY = {"runs": "runs", "lengths": "numbers of steps", "categories": "categories", "templates": "tasks", "tags": "tags"}
+"""What more than a few values of a filter are called."""
+MOST_CHIPS = 3
+"""Values of one filter that are shown one by one above the list."""
 
 
 class Only(NamedTuple):
@@ -123,34 +125,35 @@ def narrow(values: Mapping[str, Sequence[Any]]) -> None:
 
 def _draw_chosen(chosen: Mapping[str, Sequence[Any]], outcome: str | None) -> None:
     """What the filter lets through, value by value; a click takes one away."""
-    parts = [(name, value, value_title(name, value)) for name, values in chosen.items() for value in values]
-    if outcome:
-        parts.insert(0, ("outcome", outcome, outcome))
+    parts: list[tuple[str, str, Sequence[Any]]] = [("outcome", outcome, [outcome])] if outcome else []
+    for name, values in chosen.items():
+        if len(values) > MOST_CHIPS:
+            parts.append((name, f"{len(values):,} {MANY.get(name, 'values')}", values))
+        else:
+            parts += [(name, f"{CHIPS.get(name, '')}{value_title(name, value)}", [value]) for value in values]
     if not parts:
         return
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         st.caption("Only", width="content")
-        for name, value, title in parts[:MOST_CHIPS]:
+        for name, title, values in parts:
             st.button(
-                label(f"{CHIPS.get(name, '')}{title}", limit=50),
-                key=f"trajectories_chip_{name}_{value}",
+                label(title, limit=50),
+                key=f"trajectories_chip_{name}_{values[0]}",
                 icon=":material/close:",
                 help="Take this filter away",
                 on_click=_take_away,
-                args=(name, value),
+                args=(name, values),
             )
-        if len(parts) > MOST_CHIPS:
-            st.caption(f"and {len(parts) - MOST_CHIPS:,} more", width="content")
         if len(parts) > 1:
             st.button("Clear", key="trajectories_clear", type="tertiary", on_click=clear_filter)
 
 
-def _take_away(name: str, value: Any) -> None:
+def _take_away(name: str, values: Sequence[Any]) -> None:
     key = f"trajectories_{name}"
     if name == "outcome":
         st.session_state[key] = None
     else:
-        st.session_state[key] = [each for each in st.session_state.get(key, []) if each != value]
+        st.session_state[key] = [each for each in st.session_state.get(key, []) if each not in values]
     st.session_state.pop("trajectories_page", None)
 
 
@@ -230,8 +233,10 @@ def draw_list(studio: Studio, flt: TrajectoryFilter) -> None:
 
 def clear_filter() -> None:
     """Let everything through again."""
-    for name in ("text", "outcome", "lengths", *MORE):
-        st.session_state.pop(f"trajectories_{name}", None)
+    # Set, not taken out: a browser that is told nothing keeps what it shows, and sends it again.
+    st.session_state.update(trajectories_text="", trajectories_outcome=None)
+    for name in ("lengths", *MORE):
+        st.session_state[f"trajectories_{name}"] = []
     st.session_state.pop(FILTER, None)
     st.session_state.pop(ONLY, None)
 
