@@ -79,9 +79,12 @@ def find_trajectories(
     """A page of the trajectories that fit; all of them when ``limit`` is None."""
     where, params = conditions(flt)
     way = "DESC" if newest_first else "ASC"
+    order = f"ORDER BY created {way}, id {way}"
     page = {"limit": 2**62 if limit is None else max(0, limit), "offset": max(0, offset)}
+    # Ids first: sorting whole rows up to a page far back takes three times as long.
     rows = index.query(
-        f"SELECT {_ROW} FROM current WHERE {where} ORDER BY created {way}, id {way} LIMIT $limit OFFSET $offset",
+        f"WITH page AS MATERIALIZED (SELECT id FROM current WHERE {where} {order} LIMIT $limit OFFSET $offset) "
+        f"SELECT {_ROW} FROM current WHERE id IN (SELECT id FROM page) {order}",
         {**params, **page},
     )
     return [TrajectoryRow.model_validate(row) for row in rows]
