@@ -66,7 +66,7 @@ def test_many_values_are_one_chip_and_clearing_lets_everything_through(filled: l
 
 
 def test_narrowing_sets_the_filter_and_goes_to_the_first_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    state = {"trajectories_page": 4}
+    state: dict[str, object] = {"trajectories_page": 4}
     monkeypatch.setattr("lamsim_core.ui.trajectory_list.st.session_state", state)
     narrow({"categories": ("calendar",), "outcome": ["Failed"]})
     assert state == {"trajectories_categories": ["calendar"], "trajectories_outcome": "Failed"}

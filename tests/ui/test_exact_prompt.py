@@ -4,7 +4,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lamsim_core.agent.exact import Written
-from lamsim_core.records import Sampled
 from lamsim_core.ui.exact_prompt import colour_of
 from tests.ui.test_draw import HOSTILE, specials
 
@@ -55,6 +54,36 @@ def test_hostile_tokens_are_text() -> None:
     assert any("1 are control tokens" in each.value for each in app.caption)
 
 
+def _cost(prompt: int, cached: int, seconds: float) -> None:
+    from lamsim_core.records import Usage
+    from lamsim_core.ui.exact_prompt import draw_cost
+    from tests.store.factories import make_step
+
+    draw_cost(
+        make_step(),
+        Usage(
+            prompt_tokens=prompt,
+            cached_tokens=cached,
+            completion_tokens=50,
+            prefill_seconds=seconds,
+            decode_seconds=2 * seconds,
+        ),
+    )
+
+
+def test_reading_and_writing_are_told_apart() -> None:
+    (table,) = AppTest.from_function(_cost, args=(1200, 1000, 0.5), default_timeout=60).run().dataframe
+    read, written, rest = table.value.to_dict("records")
+    assert read == {
+        "What": "Reading the prompt", "Tokens": "1,200", "Kept from before": "1,000", "Time": "500 ms",
+        "Tokens a second": "400",
+    }  # fmt: skip
+    assert (written["Tokens"], written["Time"], written["Tokens a second"]) == ("50", "1.0 s", "50")
+    assert rest["Time"] == "1 ms"
+    (table,) = AppTest.from_function(_cost, args=(1000, 1000, 0.0), default_timeout=60).run().dataframe
+    assert list(table.value["Tokens a second"]) == ["–"] * 3
+
+
 def _why_not() -> None:
     from lamsim_core.agent.exact import Exact
     from lamsim_core.ui.exact_prompt import draw_exact
@@ -66,8 +95,3 @@ def test_what_cannot_be_shown_is_a_sentence_and_nothing_else() -> None:
     app = AppTest.from_function(_why_not, default_timeout=60).run()
     assert [each.value for each in app.info] == [r"The model \*gone\* is not here\."]
     assert not app.code and not app.markdown
-
-
-def test_tokens_of_a_server_have_no_ids() -> None:
-    sampled = Sampled(texts=("a", "b"), logprobs=(-0.1, -2.0))
-    assert sampled.tokens == ()
