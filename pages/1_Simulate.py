@@ -8,7 +8,7 @@ from lamsim_core.ui.branches import draw_origin
 from lamsim_core.ui.draw import guard, label
 from lamsim_core.ui.live import begin, draw_attempt, draw_end, draw_live
 from lamsim_core.ui.page import start_page
-from lamsim_core.ui.reference_path import draw_path
+from lamsim_core.ui.path_so_far import draw_path
 from lamsim_core.ui.simulate import draw_going_on, draw_reference, draw_request, follow_link, leave_run, setup
 
 studio = start_page(

@@ -15,7 +15,7 @@ from lamsim_core.explore.compare import PARTS, differences
 from lamsim_core.feedback import Judge
 from lamsim_core.feedback.registry import checks_hash
 from lamsim_core.models.backend import Completion
-from lamsim_core.records import Ending, Observation, Parent, RowChange, Step, Task, ToolCall, Trajectory, Usage
+from lamsim_core.records import Ending, Observation, Parent, RowChange, Sampled, Step, Task, ToolCall, Trajectory, Usage
 from lamsim_core.tasks import build_environment
 
 
@@ -209,13 +209,14 @@ class _Episode:
         parsed = parse_reply(completion.text, done)
         reply: str | None = completion.text
         usage: Usage | None = completion.usage if completion.usage.prompt_tokens else None
+        sampled = completion.sampled
         for call in parsed.calls:
             told = shown.get(len(self.steps)) if shown else None
-            yield self._step(call, completion.text, turn, reply, usage, seed, told)
-            reply = usage = None
+            yield self._step(call, completion.text, turn, reply, usage, sampled, seed, told)
+            reply = usage = sampled = None
         if not parsed.calls:
             self.answer = parsed.content
-            yield self._step(None, completion.text, turn, reply, usage, seed)
+            yield self._step(None, completion.text, turn, reply, usage, sampled, seed)
 
     def _step(
         self,
@@ -224,6 +225,7 @@ class _Episode:
         turn: int,
         reply: str | None,
         usage: Usage | None,
+        sampled: Sampled | None,
         seed: int,
         shown: Observation | None = None,
     ) -> Step:
@@ -249,6 +251,7 @@ class _Episode:
             state_before=before,
             state_after=after,
             usage=usage,
+            sampled=sampled,
             seed=seed,
             seconds=time.perf_counter() - started,
         )

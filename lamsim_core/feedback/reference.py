@@ -140,11 +140,22 @@ def matched(task: Task, history: Sequence[Step]) -> Matched:
     return Matched(tuple(task.gold[place] for place in left), tuple(at_the_end))
 
 
-def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:
-    """Where the calls of an attempt left the reference: each reference call not made, with what was done instead.
+class Place(NamedTuple):
+    """One call of the reference, and the step of an attempt that stands for it."""
 
-    A call of the same tool with other values stands for it; else the first other call made in its place; else nothing
-    does, and it is missing.
+    gold: int
+    """Which call of the reference, from 0."""
+    step: Step | None
+    """None when nothing stands for it."""
+    how: Literal["same", "other_values", "instead", "missing"]
+    """The same call; the same tool with other values; another call made in its place; none."""
+
+
+def along(task: Task, steps: Sequence[Step]) -> list[Place]:
+    """The reference beside the calls of an attempt, in the order of the reference.
+
+    The same call stands for a reference call; else a call of the same tool with other values; else the first other call
+    made in its place; else nothing does, and it is missing. For one that is refused on purpose only the same call does.
     """
     taken = [step for step in steps if step.call is not None and step.call.error is None]
     matches: dict[int, Step] = {}
@@ -154,10 +165,11 @@ def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:
         )
         if match is not None:
             matches[place] = match
-    own = {schema.name: binding for schema, binding in task.bound_tools}
     free = [step for step in taken if step not in matches.values()]
+    found: list[Place] = []
     for place, reference in enumerate(task.gold):
         if place in matches or reference.fails:
+            found.append(Place(place, matches.get(place), "same" if place in matches else "missing"))
             continue
         alike = [
             (len(differences(s.call, reference, task)), s) for s in free if s.call and s.call.name == reference.name
@@ -166,19 +178,33 @@ def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:
         if alike:
             step = min(alike, key=lambda pair: pair[0])[1]
             free.remove(step)
-            yield from _other_values(task, steps, step, reference, own)
+            found.append(Place(place, step, "other_values"))
             continue
         before = max((matches[p].index for p in matches if p < place), default=-1)
         after = min((matches[p].index for p in matches if p > place), default=len(steps))
         instead = next((s for s in free if before < s.index < after and s.call and s.call.name != reference.name), None)
-        names: dict[str, JsonValue] = {"tool": _own(own, reference.name)}
-        if instead is None or instead.call is None:
-            yield Deviation("premature_end", f"$.task.gold[{place}]", reference.name, "", reference.name, None, names)
+        if instead is not None:
+            free.remove(instead)
+        found.append(Place(place, instead, "missing" if instead is None else "instead"))
+    return found
+
+
+def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:
+    """Where the calls of an attempt left the reference: each reference call not made, with what was done instead."""
+    own = {schema.name: binding for schema, binding in task.bound_tools}
+    for place, step, how in along(task, steps):
+        reference = task.gold[place]
+        if how == "same" or reference.fails:
             continue
-        free.remove(instead)
-        path = f"$.steps[{instead.index}].call.name"
-        names["called"] = _own(own, instead.call.name)
-        yield Deviation("tool_choice", path, reference.name, "", reference.name, instead.call.name, names)
+        names: dict[str, JsonValue] = {"tool": _own(own, reference.name)}
+        if step is None or step.call is None:
+            yield Deviation("premature_end", f"$.task.gold[{place}]", reference.name, "", reference.name, None, names)
+        elif how == "other_values":
+            yield from _other_values(task, steps, step, reference, own)
+        else:
+            names["called"] = _own(own, step.call.name)
+            path = f"$.steps[{step.index}].call.name"
+            yield Deviation("tool_choice", path, reference.name, "", reference.name, step.call.name, names)
 
 
 def _other_values(

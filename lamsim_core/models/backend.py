@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from pydantic import JsonValue
 
 from lamsim_core.errors import ModelError
-from lamsim_core.records import PolicyInfo, Record, Sampling, ToolSchema, Usage
+from lamsim_core.records import PolicyInfo, Record, Sampled, Sampling, ToolSchema, Usage
 
 
 class PromptTooLongError(ModelError):
@@ -46,6 +46,8 @@ class Completion(Record):
     usage: Usage
     finish: Literal["end", "length", "stopped"]
     """The model ended by itself, met its token limit, or was stopped."""
+    sampled: Sampled | None = None
+    """Its tokens and their probabilities; None when no model wrote it, or its server does not tell."""
 
 
 class Backend(Protocol):

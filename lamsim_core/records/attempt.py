@@ -1,6 +1,8 @@
 """An attempt: who acted, what was done, what came back, and how it was judged."""
 
-from pydantic import Field, JsonValue
+from typing import Self
+
+from pydantic import Field, JsonValue, model_validator
 
 from lamsim_core.records.base import Blame, Ending, ErrorClass, FaultKind, Outcome, PolicyKind, Record
 from lamsim_core.records.task import RowChange, Task
@@ -75,6 +77,25 @@ class Usage(Record):
     """Time for the tokens after the first."""
 
 
+class Sampled(Record):
+    """The tokens of one reply exactly as they were drawn, and how likely the model held each of them to be."""
+
+    tokens: tuple[int, ...] = ()
+    """Ids in the vocabulary of the model's tokenizer, with the one that ended the reply; empty when a server wrote it."""
+    texts: tuple[str, ...] = ()
+    """What a server wrote, token by token, for servers tell no ids."""
+    logprobs: tuple[float, ...]
+    """Natural logarithm of the probability of each, before temperature and top-p are applied; to 4 decimals."""
+
+    @model_validator(mode="after")
+    def _one_for_each(self) -> Self:
+        if bool(self.tokens) and bool(self.texts):
+            raise ValueError("tokens are told by their ids or by their texts, not by both")
+        if len(self.logprobs) != len(self.tokens or self.texts):
+            raise ValueError("there has to be one probability for each token")
+        return self
+
+
 class Step(Record):
     """One action and everything known about it. A reply with several calls gives several steps of the same turn."""
 
@@ -100,6 +121,8 @@ class Step(Record):
     """Hashes of the world's domain state."""
     usage: Usage | None = None
     """What the reply cost; on the first step of a turn by a model only."""
+    sampled: Sampled | None = None
+    """The reply token by token; on the first step of a turn by a model only, and not in records from before it was kept."""
     seed: int
     """Seed the reply was sampled with."""
     seconds: float

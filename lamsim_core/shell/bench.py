@@ -1,5 +1,8 @@
 """Commands that time the product on this machine."""
 
+import sys
+import tempfile
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -14,6 +17,7 @@ def register(app: typer.Typer) -> None:
     bench = typer.Typer(no_args_is_help=True, help="Time the product on this machine.")
     command(bench, "env")(environment)
     command(bench, "explore")(exploring)
+    command(bench, "store")(storing)
     command(bench, "app")(pages)
     app.add_typer(bench, name="bench")
 
@@ -80,6 +84,47 @@ def exploring(
             Table(("what", "alone", "together"), rows),
             f"{found.faster:.2f} times as many trajectories per minute; {found.same_trajectories:.1%} of the attempts and"
             f" {found.same_replies:.1%} of the replies are the same.",
+        ],
+    )
+
+
+def storing(
+    trajectories: Annotated[
+        int, typer.Option("--trajectories", min=10, help="Attempts the store is filled with.")
+    ] = 5000,
+    rounds: Annotated[int, typer.Option("--rounds", min=2, help="How often each question is asked.")] = 20,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Keep the store here, and use it again; else it is thrown away.")
+    ] = None,
+) -> Report:
+    """Time the store: fill one with many attempts, then ask it what the Trajectories page asks."""
+    from lamsim_core.explore.bench_store import bench_store
+
+    with tempfile.TemporaryDirectory(prefix="lamsim-bench-") as temporary:
+        found = bench_store(
+            folder or Path(temporary),
+            trajectories,
+            rounds=rounds,
+            memory=get_settings().index_memory,
+            on_progress=lambda said: print(said, file=sys.stderr, flush=True),
+        )
+    rows = [
+        (each.question, f"{each.p50:.1f}", f"{each.p95:.1f}", f"{each.slowest:.1f}", str(each.calls))
+        for each in (*found.questions, found.catch_up)
+    ]
+    filled = (
+        "The store was there already."
+        if found.stored_per_second is None
+        else f"Stored {found.stored_per_second:,.0f} a second, projected {found.projected_per_second:,.0f} a second"
+        f" ({found.steps_projected_per_second:,.0f} steps)."
+    )
+    return Report(
+        found.model_dump(mode="json"),
+        [
+            Table(("question", "median, ms", "95 %, ms", "slowest, ms", "asked"), rows),
+            f"{found.trajectories:,} attempts with {found.steps:,} steps: {found.journal_mb:,.0f} MB of journal,"
+            f" {found.index_mb:,.0f} MB of index. {filled} Load of the machine {found.load:.1f}.",
+            f"Slower than {found.goal:.0f} ms at 95 %: {', '.join(found.missed) or 'nothing'}.",
         ],
     )
 

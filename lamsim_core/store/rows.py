@@ -75,6 +75,17 @@ class RunRow(Record):
     splits: tuple[str, ...]
 
 
+class RunOutcome(Record):
+    """What came of the trajectories of a run that fit a filter."""
+
+    run: str
+    first: str
+    """When the oldest of them was made."""
+    count: int
+    passed: int
+    policies: tuple[str, ...]
+
+
 class Overview(Record):
     """What is stored, in numbers."""
 

@@ -48,6 +48,7 @@ TABLES: dict[str, dict[str, str]] = {
         "step": "BIGINT",
         "turn": "BIGINT",
         "tool": "VARCHAR",
+        "arguments": "VARCHAR[]",
         "ok": "BOOLEAN",
         "fault": "VARCHAR",
         "error_classes": "VARCHAR[]",
@@ -131,7 +132,7 @@ TABLES: dict[str, dict[str, str]] = {
 Every table of records has an ``identity``: two records of equal identity are the same thing, of which one row is kept.
 ``conflicts`` holds those not kept because their content differs; ``offsets`` how far each segment was read.
 ``verdicts`` holds what did not pass and ``passes`` the checks that did, both by the attempt or rejudgement they belong to
-(``source``); a missing ``step`` means the whole attempt.
+(``source``); a missing ``step`` means the whole attempt. ``arguments`` of a step are ``name=value`` each, by own names.
 """
 
 _LATEST = """

@@ -11,8 +11,9 @@ from lamsim_core.feedback.reward import action_reward, components
 from lamsim_core.records import GoldCall, Observation, Parent, RowChange, Step, Task, ToolCall, Trajectory, Verdict
 from lamsim_core.ui import terms
 from lamsim_core.ui.by_hand import draw_proposal, hand_notes
+from lamsim_core.ui.changed_tables import draw_marked
 from lamsim_core.ui.draw import Color, chip, clean, label, untrusted, untrusted_json, untrusted_prose
-from lamsim_core.ui.rows import change_rows, field_rows, result_rows, whole_rows
+from lamsim_core.ui.rows import field_rows, marked_tables, result_rows
 from lamsim_core.ui.wording import amount, spaced
 
 LONG = 12
@@ -33,6 +34,7 @@ def draw_steps(
     parent: Parent | None = None,
     above: Callable[[int], None] = lambda index: None,
     below: Callable[[Step], None] | None = None,
+    sought: int | None = None,
 ) -> None:
     """The timeline of the steps taken so far.
 
@@ -41,12 +43,14 @@ def draw_steps(
         parent: where a fork comes from; the steps it took over start folded.
         above: draws something above each step, told its index, and below the last.
         below: draws something at the foot of each step.
+        sought: index of the one step that is looked for: it alone starts open.
     """
     for step in steps:
         above(step.index)
         own = parent is None or step.index >= parent.step
-        expanded = own and (len(steps) <= LONG or bool(step.failed))
-        draw_step(step, expanded=expanded, note=step_note(step, parent), below=below)
+        expanded = own and (len(steps) <= LONG or bool(step.failed)) if sought is None else step.index == sought
+        note = step_note(step, parent) + (" :blue-badge[this one]" if step.index == sought else "")
+        draw_step(step, expanded=expanded, note=note, below=below)
     above(len(steps))
 
 
@@ -89,10 +93,9 @@ def draw_step(
         earned = action_reward(step)
         worth = "not scored" if earned is None else f"reward {earned:g}"
         cost = f"{worth} · environment and checks {terms.fine_duration(step.seconds)}"
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.caption(f"{terms.usage_text(step.usage)} · {cost}" if step.usage else cost.capitalize(), width="content")
-            if below is not None:
-                below(step)
+        st.caption(f"{terms.usage_text(step.usage)} · {cost}" if step.usage else cost.capitalize())
+        if below is not None:
+            below(step)
 
 
 def _step_label(step: Step) -> str:
@@ -242,13 +245,9 @@ def _at(verdict: Verdict) -> str:
 
 
 def draw_changes(changes: Sequence[RowChange]) -> None:
-    """Updated rows field by field, before and after; new and deleted rows as they are."""
-    updates = change_rows(changes)
-    if updates:
-        st.dataframe(updates, hide_index=True, height="content", alt="Rows before and after")
-    for what, rows in whole_rows(changes).items():
-        st.caption(label(what))
-        st.dataframe(rows, hide_index=True, height="content", alt="Whole rows")
+    """The changed rows table by table: new and deleted ones marked, changed cells as before and after."""
+    for table in marked_tables(changes):
+        draw_marked(table)
 
 
 def draw_judgement(trajectory: Trajectory) -> None:
