@@ -6,8 +6,9 @@ from lamsim_core.agent.policy import ReplayPolicy
 from lamsim_core.canonical import canonical_json
 from lamsim_core.errors import LamsimError
 from lamsim_core.explore.compare import PARTS, Part, part_of, side_by_side
-from lamsim_core.explore.episode import Acted, run_attempt
-from lamsim_core.records import Record, Step, Trajectory
+from lamsim_core.explore.episode import Acted, Episode, run_attempt
+from lamsim_core.explore.manner import Manner
+from lamsim_core.records import Ending, Record, Step, Trajectory
 
 REPLAYED: tuple[Part, ...] = tuple(part for part in PARTS if part != "shown")
 """What is compared: what a person put in place of a result is no work of the world's, and does not come out of it."""
@@ -133,8 +134,23 @@ def _steps(trajectory: Trajectory, replies: list[str]) -> list[Step]:
         run="replay",
         attempt=trajectory.attempt,
         max_steps=len(replies),
+        manner=_AsTold(trajectory),
     )
     return [event.step for event in events if isinstance(event, Acted)]
+
+
+class _AsTold(Manner):
+    """What the agent was told beside results is told again, from the record: like verdicts, newer checks may change it."""
+
+    def __init__(self, trajectory: Trajectory) -> None:
+        self._told = {step.turn: step.feedback for step in trajectory.steps if step.feedback is not None}
+
+    def after(self, episode: Episode, ended: Ending | None) -> Ending | None:
+        said = self._told.get(len(episode.turns) - 1)
+        if said is None:
+            return ended
+        episode.tell(said)
+        return None
 
 
 def _text(step: Step | None, part: Part) -> str:

@@ -229,10 +229,11 @@ def _given(scope: Scope, axis: Axis, flt: TrajectoryFilter, kinds: Sequence[Poli
 def chosen(flt: TrajectoryFilter, kinds: Sequence[PolicyKind]) -> tuple[str, dict[str, Any]]:
     """The attempts looked at, as one part of an SQL WITH, and its parameters.
 
-    Forks stay out: what they took over was done by somebody else, and is counted where it was done.
+    Forks stay out: what they took over was done by somebody else, and is counted where it was done. So does what was not
+    made plainly: feedback and search are no doing of the policy.
     """
     where, params = conditions(flt)
-    where = f"{where} AND parent IS NULL"
+    where = f"{where} AND parent IS NULL AND plain"
     if kinds:
         where, params = f"{where} AND list_contains($kinds, policy_kind)", {**params, "kinds": list(kinds)}
     return f"chosen AS (SELECT * FROM current WHERE {where})", params

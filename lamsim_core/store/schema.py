@@ -40,6 +40,8 @@ TABLES: dict[str, dict[str, str]] = {
         "parent": "VARCHAR",
         "parent_step": "BIGINT",
         "edited": "BOOLEAN",
+        "mode": "VARCHAR",
+        "plain": "BOOLEAN",
         **_PLACE,
     },
     "steps": {
