@@ -72,9 +72,8 @@ def replay(trajectory: Trajectory) -> Replay:
     Compared are every action as it was read, the state hashes before and after, the result and the changed rows; not the
     verdicts, which newer checks may change (see ``judge_again``), and not times.
     """
-    replies = [step.reply for step in trajectory.steps if step.reply is not None]
     try:
-        found = _steps(trajectory, replies)
+        found = steps_again(trajectory)
     except (LamsimError, LookupError, ValueError) as error:
         why = str(error) if isinstance(error, LamsimError) else f"it asks for something that is gone ({error})"
         return Replay(
@@ -127,7 +126,13 @@ def replay_all(trajectories: Iterable[Trajectory]) -> ReplayCount:
     )
 
 
-def _steps(trajectory: Trajectory, replies: list[str]) -> list[Step]:
+def steps_again(trajectory: Trajectory) -> list[Step]:
+    """The steps that come of the recorded replies, with what was told beside the results.
+
+    Raises:
+        LamsimError, LookupError, ValueError: the task cannot be built any more.
+    """
+    replies = [step.reply for step in trajectory.steps if step.reply is not None]
     events = run_attempt(
         trajectory.task,
         ReplayPolicy(replies),
