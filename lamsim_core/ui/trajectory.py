@@ -11,6 +11,7 @@ from lamsim_core.feedback.reward import action_reward, components
 from lamsim_core.records import GoldCall, Observation, Parent, RowChange, Step, Task, ToolCall, Trajectory, Verdict
 from lamsim_core.ui import terms
 from lamsim_core.ui.draw import Color, chip, clean, label, untrusted, untrusted_json, untrusted_prose
+from lamsim_core.ui.modes import draw_beside
 from lamsim_core.ui.rows import change_rows, field_rows, result_rows, whole_rows
 from lamsim_core.ui.wording import amount, spaced
 
@@ -81,6 +82,7 @@ def draw_step(
             draw_message(step)
         else:
             draw_call(step, step.call)
+        draw_beside(step)
         verdict_chips(step.verdicts)
         result = None if step.observation is None else step.observation.content
         for verdict in step.verdicts:

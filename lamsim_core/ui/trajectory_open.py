@@ -11,6 +11,7 @@ from lamsim_core.ui.branches import compare_picker, draw_branches, draw_origin
 from lamsim_core.ui.draw import chip, clean, failure, guard, untrusted_prose
 from lamsim_core.ui.forking import fork_button, fork_panel
 from lamsim_core.ui.marks import decision_buttons, earlier_marks, tags_and_note
+from lamsim_core.ui.modes import search_chip
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.replaying import draw_replay, replay_button
 from lamsim_core.ui.trajectory import draw_conversation, draw_judgement, draw_steps
@@ -129,6 +130,7 @@ def _header(trajectory: Trajectory) -> None:
             chip(word, color=color, icon=icon)
             chip(terms.template_title(trajectory.task.template), color="violet", icon=":material/task_alt:")
             chip(terms.policy_title(trajectory.policy), color="blue", icon=":material/smart_toy:")
+            search_chip(trajectory)
         untrusted_prose(trajectory.task.instruction)
         st.caption("Why it was judged so")
         untrusted_prose(terms.why(trajectory))
