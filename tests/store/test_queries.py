@@ -160,6 +160,8 @@ def test_a_row_says_what_the_trajectory_says(index: Index) -> None:
         "parent": None,
         "parent_step": None,
         "edited": False,
+        "mode": "single",
+        "plain": True,
         "decision": "reject",
         "rejudged": None,
         "tags": (),
