@@ -45,7 +45,7 @@ def explore(
     how: How = PLAINLY,
     begun: Mapping[tuple[str, int], Sequence[Trajectory]] = MappingProxyType({}),
 ) -> Summary:
-    """Try every task ``attempts`` times and hand each finished trajectory on as soon as it ended.
+    """Try every task ``attempts`` times and hand what came of an attempt on as soon as it ended.
 
     Args:
         done: task key and attempt of what is already stored for this run and policy.
