@@ -74,10 +74,7 @@ def explore(
 
     def tried(task: Task, attempt: int) -> Made:
         known = begun.get((task.key, attempt), ())
-        events = how.events(
-            task, policy, run=run, attempt=attempt, max_steps=max_steps, should_stop=stopping, known=known
-        )
-        return [event.trajectory for event in events if isinstance(event, Ended)]
+        return one_attempt(task, policy, run, attempt, max_steps, stopping, how, known)
 
     on_progress(finished, len(planned), "")
     stopped = False
@@ -137,6 +134,23 @@ def _at_once(
                 yield future.result()
     if next(waiting, None) is not None:
         yield None
+
+
+def one_attempt(
+    task: Task,
+    policy: Policy,
+    run: str,
+    attempt: int,
+    max_steps: int,
+    should_stop: Callable[[], bool],
+    how: How = PLAINLY,
+    known: Sequence[Trajectory] = (),
+) -> Made:
+    """Make one attempt, without anybody watching, and return what came of it beyond what is known."""
+    events = how.events(
+        task, policy, run=run, attempt=attempt, max_steps=max_steps, should_stop=should_stop, known=known
+    )
+    return [event.trajectory for event in events if isinstance(event, Ended)]
 
 
 def _outcome(trajectory: Trajectory) -> str:

@@ -31,7 +31,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Acted:
-    """An action was taken and judged."""
+    """An action was taken and judged. Comes again for the same step when the agent is told something more."""
 
     step: Step
 
@@ -121,12 +121,11 @@ def run_attempt(
         if chosen.completion.finish == "stopped":
             ended = "stopped" if should_stop() or not episode.late else "time_limit"
             break
-        taken = len(list(episode.act(chosen.completion, chosen.seed, untaken=chosen.untaken)))
-        ended = manner.after(episode, episode.ending(chosen.completion))
-        if ended is None:
-            ended = episode.exceeded()
-        for step in episode.steps[-taken:]:
+        for step in episode.act(chosen.completion, chosen.seed, untaken=chosen.untaken):
             yield Acted(step)
+        ended = manner.after(episode, episode.ending(chosen.completion)) or episode.exceeded()
+        if episode.steps[-1].feedback is not None:
+            yield Acted(episode.steps[-1])
     judgement = episode.judgement(ended)
     yield Ended(
         Trajectory(
@@ -202,10 +201,11 @@ class Episode:
                 return "token_budget"
         return "time_limit" if self.late else None
 
-    def tell(self, feedback: str) -> None:
-        """Let the agent read something after the results of the last turn, and go on."""
+    def tell(self, feedback: str) -> Step:
+        """Let the agent read something after the results of the last turn, and go on. Returns the last step with it."""
         self.steps[-1] = self.steps[-1].model_copy(update={"feedback": feedback})
         self.answer = None
+        return self.steps[-1]
 
     def judgement(self, ended: Ending) -> Judgement:
         """How it would be judged if it ended here in this way."""
@@ -221,13 +221,11 @@ class Episode:
         nothing = Usage(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prefill_seconds=0, decode_seconds=0)
         for first in (step for step in taken if step.reply is not None):
             completion = Completion(text=first.reply or "", usage=nothing, finish="end")
-            made = len(list(self.act(completion, first.seed, shown)))
-            said = taken[len(self.steps) - 1].feedback if len(self.steps) <= len(taken) else None
-            if said is not None:
-                self.tell(said)
-            for step in self.steps[-made:]:
+            for step in self.act(completion, first.seed, shown):
                 if step.index >= len(taken):
                     raise DivergenceError(f"Step {step.index + 1} comes out of a reply that made no such call before.")
+                if (feedback := taken[step.index].feedback) is not None:
+                    step = self.tell(feedback)
                 if found := differences(taken[step.index], step):
                     raise DivergenceError(
                         f"The steps before cannot be taken over: at step {step.index + 1} {PARTS[found[0]]} is not what "

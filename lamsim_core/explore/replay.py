@@ -141,7 +141,7 @@ def steps_again(trajectory: Trajectory) -> list[Step]:
         max_steps=len(replies),
         manner=_AsTold(trajectory),
     )
-    return [event.step for event in events if isinstance(event, Acted)]
+    return list({event.step.index: event.step for event in events if isinstance(event, Acted)}.values())
 
 
 class _AsTold(Manner):
