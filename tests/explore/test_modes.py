@@ -25,7 +25,7 @@ from lamsim_core.store.queries import TrajectoryFilter, find_trajectories
 from lamsim_core.tasks import plan_tasks
 from tests.explore.sometimes import Sometimes, made, replies
 
-TASKS = plan_tasks("train", 10)
+TASKS = plan_tasks("train", 6)
 MODES: tuple[Mode, ...] = ("single", "repair", "best_of", "tree")
 
 
@@ -77,9 +77,9 @@ WHOLE = {mode: explored(mode) for mode in MODES}
 @pytest.mark.parametrize("mode", MODES)
 def test_every_stored_trajectory_replays(mode: Mode) -> None:
     summary, found = WHOLE[mode]
-    assert summary.planned == summary.finished == 20 and not summary.stopped
+    assert summary.planned == summary.finished == 12 and not summary.stopped
     count = replay_all(found)
-    assert count.identical == count.replayed == len(found) >= 20
+    assert count.identical == count.replayed == len(found) >= 12
     assert all(each.plain == (mode == "single") for each in found)
 
 
@@ -100,16 +100,16 @@ def test_a_stopped_run_goes_on_and_neither_loses_nor_repeats_anything(mode: Mode
         return asked > 5
 
     first, found = explored(mode, batch=batch, should_stop=stop)
-    assert first.stopped and first.finished < 20
+    assert first.stopped and first.finished < 12
     second, found = explored(mode, batch=batch, stored=found)
-    assert second.finished == 20 and shape(found) == shape(WHOLE[mode][1])
+    assert second.finished == 12 and shape(found) == shape(WHOLE[mode][1])
 
 
 def test_a_killed_tree_goes_on_from_whatever_paths_were_stored() -> None:
     _, whole = WHOLE["tree"]
-    for kept in range(0, len(whole), 7):
+    for kept in range(0, len(whole), 9):
         summary, found = explored("tree", stored=whole[:kept])
-        assert summary.finished == 20 and shape(found) == shape(whole)
+        assert summary.finished == 12 and shape(found) == shape(whole)
 
 
 class Dawdling:

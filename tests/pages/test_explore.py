@@ -129,27 +129,23 @@ def test_what_was_chosen_gives_way_when_it_no_longer_fits(home: Settings) -> Non
 
 
 @pytest.mark.usefixtures("unstarted")
-@pytest.mark.parametrize(
-    ("mode", "numbers"),
-    [("single", {}), ("repair", {"repairs": 3}), ("best_of", {"candidates": 5}), ("tree", {"width": 2, "nodes": 9})],
-)
-def test_a_mode_asks_for_its_own_numbers_alone(home: Settings, mode: str, numbers: dict[str, int]) -> None:
+def test_a_mode_asks_for_its_own_numbers_alone(home: Settings) -> None:
     app = open_page(PAGE)
-    app.selectbox(key="explore.mode").select(mode).run()
-    shown = {each.key for each in app.number_input} & {
-        f"explore.{name}" for names in NUMBERS.values() for name in names
-    }
-    assert shown == {f"explore.{name}" for name in numbers}
-    for name, number in numbers.items():
-        app.number_input(key=f"explore.{name}").set_value(number)
+    numbers = {f"explore.{name}" for names in NUMBERS.values() for name in names}
+    for mode, names in NUMBERS.items():
+        app.selectbox(key="explore.mode").select(mode).run()
+        assert {each.key for each in app.number_input} & numbers == {f"explore.{name}" for name in names}
+    app.number_input(key="explore.width").set_value(2)
+    app.number_input(key="explore.nodes").set_value(9)
     app.number_input(key="explore.max_tokens").set_value(900)
     app.selectbox(key="explore.order").select("curriculum").run()
     app.button(key="explore.start").click().run()
     assert not app.exception
     ((job, _),) = supervisor.list_jobs(home, "explore")
     params = ExploreParams.model_validate(job.params)
-    assert (params.mode, params.order, params.max_tokens, params.max_seconds) == (mode, "curriculum", 900, None)
-    assert {name: getattr(params, name) for name in numbers} == numbers
+    assert (params.mode, params.width, params.nodes, params.order) == ("tree", 2, 9, "curriculum")
+    assert (params.max_tokens, params.max_seconds) == (900, None)
+    assert "repairs" not in job.params and "candidates" not in job.params
 
 
 def test_a_model_that_leaves_nothing_to_chance_has_nothing_to_choose_from(home: Settings) -> None:
