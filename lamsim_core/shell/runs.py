@@ -108,7 +108,8 @@ def explore(
             batch,
         ),
     }
-    job, result = run_in_foreground(settings, "explore", params, f"{model} on {tasks} {split} tasks")
+    label = f"{model} on {tasks} {split} tasks" + ("" if mode == "single" else f", {mode}")
+    job, result = run_in_foreground(settings, "explore", params, label)
     return Report(
         {"run": result["run"], "job": job, **result},
         [
