@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 from lamsim_core.canonical import content_hash
 from lamsim_core.errors import DamagedRecordError
+from lamsim_core.feedback.reward import CUT_SHORT
 from lamsim_core.records import Record, Selection, Task
 from lamsim_core.store import Index
 from lamsim_core.store.filters import TrajectoryFilter
@@ -84,7 +85,7 @@ def _reason(row: TrajectoryRow, selection: Selection) -> str | None:
     """Why a trajectory does not enter, or None when nothing about it alone forbids it."""
     if row.split != "train" or _held_out(row.task_seed, row.offered):
         return HELD_OUT
-    if row.ended in ("stopped", "failed"):
+    if row.ended in CUT_SHORT:
         return BROKEN_OFF
     if row.edited:
         return EDITED

@@ -172,6 +172,7 @@ class _Evaluation:
             on_progress=progress,
             should_stop=self.context.should_stop,
             batch=batch,
+            how=self.params.how,
         )
         if summary.stopped:
             raise StoppedError(_STOPPED)

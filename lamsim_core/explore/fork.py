@@ -125,7 +125,7 @@ def fork_at(
     if not 0 <= step <= len(steps):
         raise InvalidInputError(f"This attempt has {len(steps)} steps; a fork can take over 0 to {len(steps)} of them.")
     taken = list(steps[:step])
-    if taken and taken[-1].call is None:
+    if taken and taken[-1].call is None and taken[-1].feedback is None:
         raise InvalidInputError(
             f"Step {step} closes the attempt with a message; nothing comes after it. Fork there to act otherwise."
         )

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from lamsim_core.agent.policy import PLAIN_POLICIES
+from lamsim_core.explore.modes import How
 from lamsim_core.records import Record, Sampling, Split, Task
 from lamsim_core.tasks import plan_tasks
 
@@ -21,6 +22,10 @@ class AttemptParams(Record):
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_new_tokens: int = Field(default=160, ge=1, le=4096)
     max_steps: int = Field(default=8, ge=1, le=100)
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Tokens written in one attempt in all, after which no further reply is begun."""
+    max_seconds: float | None = Field(default=None, gt=0)
+    """Time of one attempt; one that meets it is not scored."""
     categories: tuple[str, ...] = ()
     """Only these; empty means all."""
     templates: tuple[str, ...] = ()
@@ -38,6 +43,11 @@ class AttemptParams(Record):
             max_new_tokens=self.max_new_tokens,
             max_steps=self.max_steps,
         )
+
+    @property
+    def how(self) -> How:
+        """How attempts are made: plainly, within the limits."""
+        return How(max_tokens=self.max_tokens, max_seconds=self.max_seconds)
 
     def together(self, model: str) -> int:
         """Attempts this model or policy makes at the same time; those that need no model gain nothing by it."""

@@ -7,8 +7,9 @@ from lamsim_core.canonical import canonical_json
 from lamsim_core.environment import Snapshot
 from lamsim_core.errors import DivergenceError, LamsimError
 from lamsim_core.explore.compare import PARTS, Part, part_of, side_by_side
-from lamsim_core.explore.episode import Acted, run_attempt
-from lamsim_core.records import Record, Step, Task, Trajectory
+from lamsim_core.explore.episode import Acted, Episode, run_attempt
+from lamsim_core.explore.manner import Manner
+from lamsim_core.records import Ending, Record, Step, Task, Trajectory
 from lamsim_core.tasks import build_environment
 
 REPLAYED: tuple[Part, ...] = tuple(part for part in PARTS if part != "shown")
@@ -73,9 +74,8 @@ def replay(trajectory: Trajectory) -> Replay:
     Compared are every action as it was read, the state hashes before and after, the result and the changed rows; not the
     verdicts, which newer checks may change (see ``judge_again``), and not times.
     """
-    replies = [step.reply for step in trajectory.steps if step.reply is not None]
     try:
-        found = _steps(trajectory, replies)
+        found = steps_again(trajectory)
     except (LamsimError, LookupError, ValueError) as error:
         why = str(error) if isinstance(error, LamsimError) else f"it asks for something that is gone ({error})"
         return Replay(
@@ -151,15 +151,36 @@ def replay_all(trajectories: Iterable[Trajectory]) -> ReplayCount:
     )
 
 
-def _steps(trajectory: Trajectory, replies: list[str]) -> list[Step]:
+def steps_again(trajectory: Trajectory) -> list[Step]:
+    """The steps that come of the recorded replies, with what was told beside the results.
+
+    Raises:
+        LamsimError, LookupError, ValueError: the task cannot be built any more.
+    """
+    replies = [step.reply for step in trajectory.steps if step.reply is not None]
     events = run_attempt(
         trajectory.task,
         ReplayPolicy(replies),
         run="replay",
         attempt=trajectory.attempt,
         max_steps=len(replies),
+        manner=_AsTold(trajectory),
     )
-    return [event.step for event in events if isinstance(event, Acted)]
+    return list({event.step.index: event.step for event in events if isinstance(event, Acted)}.values())
+
+
+class _AsTold(Manner):
+    """What the agent was told beside results is told again, from the record: like verdicts, newer checks may change it."""
+
+    def __init__(self, trajectory: Trajectory) -> None:
+        self._told = {step.turn: step.feedback for step in trajectory.steps if step.feedback is not None}
+
+    def after(self, episode: Episode, ended: Ending | None) -> Ending | None:
+        said = self._told.get(len(episode.turns) - 1)
+        if said is None:
+            return ended
+        episode.tell(said)
+        return None
 
 
 def _text(step: Step | None, part: Part) -> str:

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from lamsim_core.records.base import Blame, Ending, ErrorClass, FaultKind, Outcome, PolicyKind, Record
+from lamsim_core.records.base import Blame, Ending, ErrorClass, FaultKind, Mode, Outcome, PolicyKind, Record
 from lamsim_core.records.task import RowChange, Task
 
 
@@ -127,6 +127,18 @@ class Step(Record):
     """Seed the reply was sampled with."""
     seconds: float
     """Time spent in the environment and the checks."""
+    feedback: str | None = None
+    """What the agent was told after this turn beside its results, where it was told what was wrong; on the last step of a
+    turn only."""
+    untaken: tuple[tuple["Step", ...], ...] = ()
+    """Other replies that were tried here on a copy of the world and not taken: the steps each would have given. On the first
+    step of a turn only."""
+
+    @property
+    def costs(self) -> tuple[Usage, ...]:
+        """What models' replies cost here, those not taken included."""
+        tried = (self, *(step for reply in self.untaken for step in reply))
+        return tuple(step.usage for step in tried if step.usage is not None)
 
     @property
     def told(self) -> Observation | None:
@@ -178,6 +190,18 @@ class Parent(Record):
     """What the agent was told instead of the result of the step before, or None when it was told the result."""
 
 
+class Search(Record):
+    """How an attempt was made that was more than one plain try: when it passes, that is no plain pass."""
+
+    mode: Mode
+    numbers: dict[str, int]
+    """The bounds of this mode, by name."""
+    oracle: bool
+    """Whether something steered it that an agent never has: the judgement of the end, or diagnosis by the reference."""
+    place: tuple[int, ...] = ()
+    """Of a path of a tree: which try it is at each turn (0 is the first), up to the turn where it left its parent."""
+
+
 class Trajectory(Record):
     """One finished attempt: the task, who acted, every step, and the judgement."""
 
@@ -192,6 +216,8 @@ class Trajectory(Record):
     seed: int
     policy: PolicyInfo
     parent: Parent | None = None
+    search: Search | None = None
+    """How it was made, when not plainly."""
     steps: tuple[Step, ...]
     ended: Ending
     answer: str | None
@@ -209,9 +235,19 @@ class Trajectory(Record):
 
     @property
     def identity(self) -> tuple[str | int, ...]:
-        """Run, policy, task and attempt: one planned attempt has at most one trajectory. Of a fork also its parent."""
+        """Run, policy, task and attempt: one planned attempt has at most one trajectory. Of a fork also its parent.
+
+        A path of a tree has its place in the parent's stead.
+        """
         planned = (self.run, f"{self.policy.name}+{self.policy.adapter or ''}", self.task.key, self.attempt)
+        if self.search is not None and self.search.place:
+            return *planned, *self.search.place
         return planned if self.parent is None else (*planned, self.parent.content_hash())
+
+    @property
+    def plain(self) -> bool:
+        """Whether it was made plainly: only then is its outcome one of the agent alone."""
+        return self.search is None and all(step.feedback is None for step in self.steps)
 
     @property
     def edited(self) -> bool:

@@ -137,7 +137,7 @@ def candidate_of(kind: Kind, record: Record, payload: bytes) -> Candidate:
 
 def _trajectory_row(record: Trajectory) -> Row:
     task, policy, steps = record.task, record.policy, record.steps
-    usages = [step.usage for step in steps if step.usage is not None]
+    usages = [usage for step in steps for usage in step.costs]
     verdicts = [verdict for step in steps for verdict in step.verdicts]
     tools = own_tools(record)
     calls = [step.call for step in steps if step.call is not None]
@@ -173,6 +173,8 @@ def _trajectory_row(record: Trajectory) -> Row:
         "parent_step": record.parent.step if record.parent else None,
         "edited": record.edited,
         "helped": record.helped,
+        "mode": record.search.mode if record.search else "single",
+        "plain": record.plain,
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from lamsim_core.records import Ending, PolicyKind, Record, Split
+from lamsim_core.records import Ending, Mode, PolicyKind, Record, Split
 from lamsim_core.store.filters import Decision
 
 
@@ -51,6 +51,10 @@ class TrajectoryRow(Record):
     """Whether the agent was told a result that a person had edited."""
     helped: bool
     """Whether a person acted somewhere in the policy's place."""
+    mode: Mode
+    """How it was made."""
+    plain: bool
+    """Whether its outcome is one of the agent alone: made plainly, and told nothing beside results."""
     decision: Decision
     """The newest human decision; ``undecided`` when there is none."""
     tags: tuple[str, ...]

@@ -41,6 +41,8 @@ TABLES: dict[str, dict[str, str]] = {
         "parent_step": "BIGINT",
         "edited": "BOOLEAN",
         "helped": "BOOLEAN",
+        "mode": "VARCHAR",
+        "plain": "BOOLEAN",
         **_PLACE,
     },
     "steps": {

@@ -23,6 +23,9 @@ ENDINGS: Final = {
     "answered": "Closed with a message",
     "step_limit": "Step limit met",
     "token_limit": "Token limit met",
+    "token_budget": "Token limit of the attempt met",
+    "time_limit": "Time limit met",
+    "abandoned": "Left by the search",
     "stopped": "Stopped",
     "failed": "Broke down",
 }

@@ -13,6 +13,7 @@ from lamsim_core.ui import terms
 from lamsim_core.ui.by_hand import draw_proposal, hand_notes
 from lamsim_core.ui.changed_tables import draw_marked
 from lamsim_core.ui.draw import Color, chip, clean, label, untrusted, untrusted_json, untrusted_prose
+from lamsim_core.ui.modes import draw_beside
 from lamsim_core.ui.rows import field_rows, marked_tables, result_rows
 from lamsim_core.ui.wording import amount, spaced
 
@@ -82,6 +83,7 @@ def draw_step(
         else:
             draw_call(step, step.call)
         draw_proposal(step)
+        draw_beside(step)
         verdict_chips(step.verdicts)
         result = None if step.observation is None else step.observation.content
         for verdict in step.verdicts:

@@ -13,6 +13,7 @@ from lamsim_core.ui.draw import chip, clean, failure, guard, untrusted_prose
 from lamsim_core.ui.forking import fork_button, fork_panel
 from lamsim_core.ui.look_closer import look_closer
 from lamsim_core.ui.marks import decision_buttons, earlier_marks, tags_and_note
+from lamsim_core.ui.modes import search_chip
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.reference_path import draw_reference_path
 from lamsim_core.ui.replaying import draw_replay, replay_button
@@ -142,6 +143,7 @@ def _header(trajectory: Trajectory) -> None:
             chip(terms.template_title(trajectory.task.template), color="violet", icon=":material/task_alt:")
             chip(terms.policy_title(trajectory.policy), color="blue", icon=":material/smart_toy:")
             helped_chip(trajectory)
+            search_chip(trajectory)
         untrusted_prose(trajectory.task.instruction)
         st.caption("Why it was judged so")
         untrusted_prose(terms.why(trajectory))

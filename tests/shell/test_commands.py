@@ -110,6 +110,18 @@ def test_explore_prints_its_run_and_stores_it(shell: Shell, home: Settings) -> N
     assert (job.id, job.kind, status.state) == (data["job"], "explore", "done")
 
 
+def test_explore_in_a_mode_says_that_its_passes_are_no_plain_ones(shell: Shell, home: Settings) -> None:
+    data = shell("explore", "--model", "random", "--mode", "tree", "--nodes", "5", "--tasks", "2", "--json").json
+    assert (data["mode"], data["finished"]) == ("tree", 2) and data["trajectories"] > 2
+    params = supervisor.get_job(home, data["job"]).params
+    assert (params["nodes"], params["temperature"], "width" in params) == (5, 0.7, False)
+    said = shell(
+        *("explore", "--model", "gold", "--mode", "repair", "--tasks", "1", "--order", "curriculum"),
+        *("--max-tokens", "900", "--max-seconds", "60"),
+    ).out
+    assert "1 of 1 attempts passed" in said and "no plain passes" in said
+
+
 def test_limits_come_from_the_settings(shell: Shell, home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAMSIM_MAX_STEPS", "3")
     get_settings.cache_clear()
@@ -136,6 +148,8 @@ def test_errors_are_sentences_with_exit_code_one(shell: Shell, home: Settings) -
         ("explore",),
         ("explore", "--model", "gold", "--tasks", "0"),
         ("explore", "--model", "gold", "--split", "all"),
+        ("explore", "--model", "gold", "--mode", "dfs"),
+        ("explore", "--model", "gold", "--mode", "repair", "--width", "3"),
         ("nonsense",),
         ("dataset", "export", "ds_x", "--form", "parquet", "--out", "x"),
         ("train", "--dataset", "x"),

@@ -164,6 +164,8 @@ def test_a_row_says_what_the_trajectory_says(index: Index) -> None:
         "parent_step": None,
         "edited": False,
         "helped": False,
+        "mode": "single",
+        "plain": True,
         "decision": "reject",
         "rejudged": None,
         "tags": (),
