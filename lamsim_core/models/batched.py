@@ -13,6 +13,7 @@ from lamsim_core.models.backend import Completion, Message, PromptTooLongError
 from lamsim_core.models.batching import Batch
 from lamsim_core.models.chat import render
 from lamsim_core.models.local import decoded, prompt_limit, release_memory, stop_ids
+from lamsim_core.models.packed import PackedModel, can_pack
 from lamsim_core.models.reply import GUESSES, Reply
 from lamsim_core.records import PolicyInfo, Sampling, ToolSchema
 
@@ -42,12 +43,16 @@ class BatchedBackend:
     """
 
     def __init__(self, model: Any, tokenizer: Any, info: PolicyInfo, *, max_prompt_tokens: int, size: int) -> None:
-        use_rows_attention(model)
+        stops = stop_ids(model, tokenizer)
+        if can_pack(model):
+            model = PackedModel(model)
+        else:
+            use_rows_attention(model)
         self._model = model
         self._tokenizer = tokenizer
         self._info = info
         self._max_prompt_tokens = max_prompt_tokens
-        self._stops = stop_ids(model, tokenizer)
+        self._stops = stops
         self._batch = Batch(model, size)
         self._waiting: list[tuple[_Request, Reply, int]] = []
         self._changed = Condition()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from lamsim_core.models.attention import FEW, Few, Layer, Long
+from lamsim_core.models.packed import PackedModel
 
 BLOCK = 256
 """Tokens by which the memory of every slot grows."""
@@ -165,14 +166,18 @@ def feed(model: Any, pool: Pool, parts: Sequence[Part]) -> list[Any]:
     device = model.device
     with torch.inference_mode():
         cache = Pass(pool, parts, device)
-        output = model(
-            torch.tensor([ids], device=device),
-            position_ids=cache.places[None],
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=torch.tensor(wanted, dtype=torch.long, device=device),
-        )
-        logits = output.logits[0].float().cpu()
+        places = torch.tensor(wanted, dtype=torch.long, device=device)
+        if isinstance(model, PackedModel):
+            logits = model.numbers(torch.tensor(ids), cache, places)
+        else:
+            logits = model(
+                torch.tensor([ids], device=device),
+                position_ids=cache.places[None],
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=places,
+            ).logits[0]
+        logits = logits.float().cpu()
     for part in parts:
         part.row.tokens += part.tokens
     return list(logits.split([part.numbers for part in parts]))

@@ -13,6 +13,7 @@ from lamsim_core.errors import ModelError
 from lamsim_core.models.backend import Backend, Completion, Message, PromptTooLongError
 from lamsim_core.models.batched import BatchedBackend
 from lamsim_core.models.local import LocalBackend
+from lamsim_core.models.packed import PackedModel
 from lamsim_core.models.registry import open_backend
 from lamsim_core.records import Sampling, ToolSchema
 from lamsim_core.settings import Settings
@@ -204,7 +205,8 @@ def test_a_failed_pass_fails_those_in_it_and_the_next_are_right(
 
 
 def test_numbers_that_are_none_fail(batched: BatchedBackend) -> None:
-    batched._model.model.layers[0].mlp.up_proj.weight.data.fill_(float("nan"))
+    assert isinstance(batched._model, PackedModel)
+    batched._model._norm.weight.data.fill_(float("nan"))
     with pytest.raises(ModelError, match="NaN"):
         reply(batched, ask("Hello"))
 
