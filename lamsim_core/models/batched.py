@@ -59,13 +59,18 @@ class BatchedBackend:
         self._rendering = Lock()
         self._thread: Thread | None = None
         self.size = size
-        self.busy_seconds = 0.0
-        """Time spent in passes of the model so far."""
+        self.reading_seconds = self.writing_seconds = 0.0
+        """Time spent so far in passes of the model; one that both reads prompts and writes counts by its tokens."""
 
     @property
     def info(self) -> PolicyInfo:
         """Who this is, by name and by hash."""
         return self._info
+
+    def forget(self) -> None:
+        """Forget the conversations that were read. Nobody may be waiting for a reply."""
+        with self._changed:
+            self._batch.clear("was made to forget")
 
     def close(self) -> None:
         """Free the memory the model holds; replies being written fail."""
@@ -133,7 +138,9 @@ class BatchedBackend:
                 self._batch.step()
             except Exception as error:  # whatever it was: those who wait must not wait for ever
                 self._batch.clear(f"failed: {str(error)[:300]}")
-            self.busy_seconds += time.perf_counter() - started
+            seconds = time.perf_counter() - started
+            self.reading_seconds += seconds * self._batch.reading
+            self.writing_seconds += seconds * (1 - self._batch.reading)
 
     def _admit(self) -> bool:
         """Seat those who wait, as far as there is room; False when the thread is to end."""

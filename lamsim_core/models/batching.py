@@ -42,6 +42,8 @@ class Batch:
         self._size = size
         self.pool = Pool(int(model.config.num_hidden_layers), size)
         self.members: list[Member] = []
+        self.reading = 0.0
+        """Share of the last pass's tokens that were of prompts."""
         self._free = list(self.pool.rows)  # the one that was left first comes first
 
     def join(
@@ -107,6 +109,7 @@ class Batch:
                 fed.append(member)
         if not parts:
             return
+        self.reading = (_PORTION - left) / sum(len(part.tokens) for part in parts)
         for member, part, logits in zip(fed, parts, feed(self._model, self.pool, parts), strict=True):
             if part.numbers:
                 self._write(member, logits)
