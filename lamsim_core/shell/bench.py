@@ -54,10 +54,8 @@ def exploring(
     ] = None,
     batch: Annotated[int, typer.Option("--batch", min=2, max=256, help="Attempts at the same time.")] = 16,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often the ways take turns.")] = 3,
-    way: Annotated[
-        list[Literal["plain", "alone"]] | None,
-        typer.Option("--way", help="Compared with attempts together; may be given again. Both by default."),
-    ] = None,
+    plain: Annotated[bool, typer.Option("--plain/--no-plain", help="Time transformers' plain loop.")] = True,
+    alone: Annotated[bool, typer.Option("--alone/--no-alone", help="Time one attempt after another.")] = True,
     server: Annotated[
         str | None,
         typer.Option("--server", help="Address of a server that runs the same weights, up to and including /v1."),
@@ -82,9 +80,9 @@ def exploring(
         raise InvalidInputError("--sample cannot be more than --tasks.")
     sampling = Sampling(max_steps=max_steps, max_new_tokens=max_new_tokens, temperature=temperature)
     planned = plan_tasks("train", tasks, categories=(), templates=(), seed=seed)
-    plan = Plan(
-        attempts=attempts, batch=batch, sample=sample, rounds=rounds, ways=tuple(way) if way else ("plain", "alone")
-    )
+    ways: dict[Literal["plain", "alone"], bool] = {"plain": plain, "alone": alone}
+    wanted = tuple(way for way, asked in ways.items() if asked)
+    plan = Plan(attempts=attempts, batch=batch, sample=sample, rounds=rounds, ways=wanted)
     endpoint = (
         None if server is None else Endpoint(base_url=server, model=server_model, tools="text", timeout_seconds=600)
     )
