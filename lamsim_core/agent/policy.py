@@ -70,19 +70,19 @@ class ModelPolicy:
     """A model that sees the request, the tools, its own replies and the results, and nothing else."""
 
     def __init__(self, backend: Backend, sampling: Sampling) -> None:
-        self._backend = backend
+        self.backend = backend
         self._sampling = sampling
 
     @property
     def info(self) -> PolicyInfo:
         """The backend's identity with the sampling used."""
-        return self._backend.info.model_copy(update={"sampling": self._sampling})
+        return self.backend.info.model_copy(update={"sampling": self._sampling})
 
     def reply(
         self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
     ) -> Iterator[str | Completion]:
         """Let the model speak."""
-        return self._backend.stream(conversation(task, steps), task.tools, self._sampling, seed, should_stop)
+        return self.backend.stream(conversation(task, steps), task.tools, self._sampling, seed, should_stop)
 
 
 class GoldPolicy:

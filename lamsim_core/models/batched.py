@@ -13,6 +13,7 @@ from lamsim_core.models.backend import Completion, Message, PromptTooLongError
 from lamsim_core.models.batching import Batch
 from lamsim_core.models.chat import render
 from lamsim_core.models.local import decoded, prompt_limit, release_memory, stop_ids
+from lamsim_core.models.packed import PackedModel, can_pack
 from lamsim_core.models.reply import GUESSES, Reply
 from lamsim_core.records import PolicyInfo, Sampling, ToolSchema
 
@@ -42,25 +43,34 @@ class BatchedBackend:
     """
 
     def __init__(self, model: Any, tokenizer: Any, info: PolicyInfo, *, max_prompt_tokens: int, size: int) -> None:
-        use_rows_attention(model)
+        stops = stop_ids(model, tokenizer)
+        if can_pack(model):
+            model = PackedModel(model)
+        else:
+            use_rows_attention(model)
         self._model = model
         self._tokenizer = tokenizer
         self._info = info
         self._max_prompt_tokens = max_prompt_tokens
-        self._stops = stop_ids(model, tokenizer)
+        self._stops = stops
         self._batch = Batch(model, size)
         self._waiting: list[tuple[_Request, Reply, int]] = []
         self._changed = Condition()
         self._rendering = Lock()
         self._thread: Thread | None = None
         self.size = size
-        self.busy_seconds = 0.0
-        """Time spent in passes of the model so far."""
+        self.reading_seconds = self.writing_seconds = 0.0
+        """Time spent so far in passes of the model; one that both reads prompts and writes counts by its tokens."""
 
     @property
     def info(self) -> PolicyInfo:
         """Who this is, by name and by hash."""
         return self._info
+
+    def forget(self) -> None:
+        """Forget the conversations that were read. Nobody may be waiting for a reply."""
+        with self._changed:
+            self._batch.clear("was made to forget")
 
     def close(self) -> None:
         """Free the memory the model holds; replies being written fail."""
@@ -128,7 +138,9 @@ class BatchedBackend:
                 self._batch.step()
             except Exception as error:  # whatever it was: those who wait must not wait for ever
                 self._batch.clear(f"failed: {str(error)[:300]}")
-            self.busy_seconds += time.perf_counter() - started
+            seconds = time.perf_counter() - started
+            self.reading_seconds += seconds * self._batch.reading
+            self.writing_seconds += seconds * (1 - self._batch.reading)
 
     def _admit(self) -> bool:
         """Seat those who wait, as far as there is room; False when the thread is to end."""

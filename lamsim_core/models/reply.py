@@ -107,6 +107,11 @@ class Reply:
             if self.finish or token != guess:
                 return
 
+    @property
+    def foretold(self) -> float:
+        """Share of the last tokens that were, or would have been, guessed right."""
+        return self._ahead.right
+
     def guess(self, limit: int) -> None:
         """Guess at most ``limit`` tokens, none beyond the last that may be written."""
         self.guesses = self._ahead.guess(min(limit, self._limit - self.meter.written - 1))

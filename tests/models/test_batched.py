@@ -13,6 +13,7 @@ from lamsim_core.errors import ModelError
 from lamsim_core.models.backend import Backend, Completion, Message, PromptTooLongError
 from lamsim_core.models.batched import BatchedBackend
 from lamsim_core.models.local import LocalBackend
+from lamsim_core.models.packed import PackedModel
 from lamsim_core.models.registry import open_backend
 from lamsim_core.records import Sampling, ToolSchema
 from lamsim_core.settings import Settings
@@ -204,7 +205,8 @@ def test_a_failed_pass_fails_those_in_it_and_the_next_are_right(
 
 
 def test_numbers_that_are_none_fail(batched: BatchedBackend) -> None:
-    batched._model.model.layers[0].mlp.up_proj.weight.data.fill_(float("nan"))
+    assert isinstance(batched._model, PackedModel)
+    batched._model._norm.weight.data.fill_(float("nan"))
     with pytest.raises(ModelError, match="NaN"):
         reply(batched, ask("Hello"))
 
@@ -265,3 +267,27 @@ def test_on_a_cpu_four_bit_weights_are_held_wide_with_the_same_values_up_to_roun
     unit = torch.eye(first.in_features, dtype=torch.bfloat16, device=narrow.device)
     with torch.inference_mode():
         assert torch.allclose(first(unit), second(unit), rtol=2**-7, atol=1e-6)
+
+
+def test_an_adapter_beside_four_bit_weights_is_added_to_them(tiny: Settings) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from lamsim_core.models.loading import load_weights, widen_nf4
+    from lamsim_core.models.packed import can_pack
+
+    def loaded() -> Any:
+        return load_weights(tiny.cache / "models" / "tiny", "nf4")[0]
+
+    def adapted() -> Any:
+        torch.manual_seed(0)
+        recipe = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "down_proj"], init_lora_weights=False)
+        return get_peft_model(loaded(), recipe).eval()
+
+    wide = widen_nf4(adapted())  # before its first pass, which packs 4-bit weights anew
+    assert not [layer for layer in wide.modules() if "ora" in type(layer).__name__]
+    assert can_pack(wide) or wide.device.type != "cpu"
+    ids = torch.arange(20, 50, device=wide.device)[None]
+    with torch.inference_mode():
+        without, expected, found = (model(ids).logits.float() for model in (loaded(), adapted(), wide))
+    assert (found - expected).abs().mean() < (without - expected).abs().mean() / 10
