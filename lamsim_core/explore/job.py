@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from lamsim_core.agent.policy import PLAIN_POLICIES, make_policy
+from lamsim_core.agent.policy import PLAIN_POLICIES, acting, make_policy
 from lamsim_core.canonical import new_id
 from lamsim_core.explore.engine import Summary, explore
 from lamsim_core.explore.plan import AttemptParams
@@ -24,6 +24,10 @@ class ExploreParams(AttemptParams):
     split: Split = "train"
     tasks: int = Field(default=20, ge=1, le=100_000)
 
+    def actors(self) -> tuple[str, ...]:
+        """The one who acts."""
+        return (self.model,)
+
 
 def run(context: JobContext) -> dict[str, Any]:
     """Run an exploration. Parameters: see ``ExploreParams``. Returns the run's id and counts."""
@@ -32,7 +36,8 @@ def run(context: JobContext) -> dict[str, Any]:
     store = Store(context.settings)
     try:
         tasks = params.plan()
-        if params.model in PLAIN_POLICIES or not get_model(context.settings, params.model).needs_memory:
+        model, _ = acting(params.model, params.sampling)
+        if model in PLAIN_POLICIES or not get_model(context.settings, model).needs_memory:
             summary = _explore(context, store, params, tasks, run_id)
         else:
             context.progress(0, params.tasks * params.attempts, "Loading the model.")

@@ -11,7 +11,7 @@ from lamsim_core.errors import LamsimError
 from lamsim_core.explore.episode import Acted, Ended, Event, Token, run_attempt
 from lamsim_core.explore.fork import Fork, RestOfReference
 from lamsim_core.models.backend import Backend
-from lamsim_core.models.registry import open_backend
+from lamsim_core.models.registry import get_model, open_backend, require_constrainable
 from lamsim_core.records import GoldCall, Parent, Sampling, Step, Task, Trajectory
 from lamsim_core.settings import Settings
 
@@ -139,6 +139,8 @@ def _policy(settings: Settings, name: str, sampling: Sampling, quantisation: str
     global _kept
     if name in (*PLAIN_POLICIES, "human"):
         return make_policy(settings, name, sampling)
+    if sampling.constrained:
+        require_constrainable(get_model(settings, name))
     with _loading:
         if _kept is None or _kept[0] != (name, quantisation):
             _kept = None  # a run that still uses the old model keeps it until it ends

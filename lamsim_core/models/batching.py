@@ -98,7 +98,7 @@ class Batch:
                 continue
             del row.tokens[common(row.tokens, reply.context) :]
             fresh = reply.context[len(row.tokens) :]
-            if len(fresh) > 1:
+            if len(fresh) > 1 and len(row.tokens) < row.prompt:  # what a grammar forced is no prompt, and short
                 fresh = fresh[:left]
                 left -= len(fresh)
             if fresh:
@@ -118,15 +118,13 @@ class Batch:
             member.fail("gave numbers that are none (NaN); its weights are damaged")
             return
         reply = member.reply
-        before = len(reply.context)
         for piece in reply.take(logits):
             member.put(piece)
         if reply.finish is not None:
             self._leave(member)
             return
         # A guess costs about a fifth of a token here, not next to nothing: guess further only while guesses are right.
-        right = len(reply.context) - before - 1
-        reply.guess(min(GUESSES, 2 * right + _FIRST_GUESSES))
+        reply.guess(min(GUESSES, 2 * reply.right + _FIRST_GUESSES))
 
     def _leave(self, member: Member) -> None:
         self._dismiss(member)

@@ -5,6 +5,9 @@ from pydantic import Field, JsonValue
 from lamsim_core.records.base import Blame, Ending, ErrorClass, FaultKind, Outcome, PolicyKind, Record
 from lamsim_core.records.task import RowChange, Task
 
+CONSTRAINED = "@constrained"
+"""Ends the label of a policy whose calls were constrained."""
+
 
 class ToolCall(Record):
     """One call as the agent wrote it."""
@@ -121,6 +124,8 @@ class Sampling(Record):
     max_new_tokens: int = 160
     max_steps: int = 8
     """Turns allowed."""
+    constrained: bool = False
+    """Whether a call could only be written in its right form: an offered tool, its arguments by name and type."""
 
 
 class PolicyInfo(Record):
@@ -137,6 +142,11 @@ class PolicyInfo(Record):
     quantisation: str | None = None
     device: str | None = None
     sampling: Sampling | None = None
+
+    @property
+    def label(self) -> str:
+        """The name in tables and lists: the same model with constrained calls is another policy there."""
+        return f"{self.name}{CONSTRAINED}" if self.sampling and self.sampling.constrained else self.name
 
 
 class Parent(Record):

@@ -13,7 +13,7 @@ from lamsim_core.tasks import get_template, instantiate, load_templates
 from lamsim_core.ui import terms
 from lamsim_core.ui.arguments import parameters_of, required_of
 from lamsim_core.ui.draw import LONGEST_CELL, chip, clean, label, untrusted_prose
-from lamsim_core.ui.forms import choice_title, model_choices
+from lamsim_core.ui.forms import choice_title, model_choices, pick_constrained
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.trajectory import draw_gold
 from lamsim_core.ui.wording import SPLIT_HELP, SPLIT_NAMES, amount
@@ -148,6 +148,7 @@ def _pick_sampling(settings: Settings, disabled: bool) -> Sampling:
             persist_state="session",
             help="Draw only from the likeliest tokens that make up this share.",
         )
+        constrained = pick_constrained("simulate_constrained", disabled=disabled)
         tokens = st.number_input(
             "Longest reply, in tokens",
             16,
@@ -158,7 +159,13 @@ def _pick_sampling(settings: Settings, disabled: bool) -> Sampling:
             disabled=disabled,
             persist_state="session",
         )
-    return Sampling(temperature=temperature, top_p=top_p, max_new_tokens=int(tokens), max_steps=settings.max_steps)
+    return Sampling(
+        temperature=temperature,
+        top_p=top_p,
+        max_new_tokens=int(tokens),
+        max_steps=settings.max_steps,
+        constrained=constrained,
+    )
 
 
 def leave_run() -> None:
