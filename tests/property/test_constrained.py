@@ -7,13 +7,13 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-import jsonschema_rs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamsim_core.agent.parse import parse_reply
 from lamsim_core.agent.prompt import call_text
+from lamsim_core.environment.arguments import ArgumentValidator
 from lamsim_core.feedback.actions import _looks_like_a_call
 from lamsim_core.models.backend import Completion
 from lamsim_core.models.constrained import Constraint, Grammars
@@ -161,11 +161,11 @@ def judge(text: str, tools: Sequence[ToolSchema]) -> int:
     if not parsed.calls:
         assert not _looks_like_a_call(text, [tool.name for tool in tools])
         return 0
-    schemas = {tool.name: tool.parameters for tool in tools}
+    validators = {tool.name: ArgumentValidator(tool.parameters) for tool in tools}
     written = []
     for call in parsed.calls:
         assert call.error is None, (call.error, call.raw)
-        jsonschema_rs.Draft202012Validator(schemas[call.name], validate_formats=True).validate(call.arguments)
+        assert not validators[call.name].faults(call.arguments)
         written.append(call)
     assert text.endswith("\n".join(f"<tool_call>{call.raw}</tool_call>" for call in written))
     for call in written:  # keys and separators as rows of training have them; numbers can be written in more ways
