@@ -36,6 +36,7 @@ HEAVY = {
     "plotly": ("ui",),
     "mcp": ("tools",),
     "openai": ("models",),
+    "llguidance": ("models",),
     "tenacity": ("models",),
 }
 """Who may import what is slow or has one home."""

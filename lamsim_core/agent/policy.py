@@ -10,7 +10,7 @@ from lamsim_core.agent.prompt import call_text, conversation
 from lamsim_core.agent.random_calls import random_call
 from lamsim_core.errors import StoppedError
 from lamsim_core.models.backend import Backend, Completion
-from lamsim_core.records import GoldCall, PolicyInfo, Sampling, Step, Task, Usage
+from lamsim_core.records import CONSTRAINED, GoldCall, PolicyInfo, Sampling, Step, Task, Usage
 from lamsim_core.settings import Settings
 
 PLAIN_POLICIES = ("gold", "random", "noop")
@@ -166,17 +166,31 @@ class ReplayPolicy:
         return spoken(self._replies[turn])
 
 
+def acting(name: str, sampling: Sampling) -> tuple[str, Sampling]:
+    """Who acts and how, when somebody is asked for by name: ``smollm2-135m@constrained`` is that model, calls constrained.
+
+    The one place that reads such names; ``PolicyInfo.label`` writes them.
+    """
+    if name in PLAIN_POLICIES:
+        return name, sampling.model_copy(update={"constrained": False})
+    if name.endswith(CONSTRAINED):
+        return name.removesuffix(CONSTRAINED), sampling.model_copy(update={"constrained": True})
+    return name, sampling
+
+
 def make_policy(
     settings: Settings, name: str, sampling: Sampling, *, quantisation: str | None = None, batch: int = 1
 ) -> Policy:
-    """The policy of a name: ``gold``, ``random``, ``noop``, ``human``, or a model of the registry.
+    """The policy of a name: ``gold``, ``random``, ``noop``, ``human``, or a model of the registry (see ``acting``).
 
     A model opened with a ``batch`` of more than one writes so many replies together, for as many threads.
 
     Raises:
         NotFoundError: no such policy or model.
+        InvalidInputError: calls are to be constrained, and the model is none of this process.
         ModelError: the model cannot be loaded.
     """
+    name, sampling = acting(name, sampling)
     plain: dict[str, Callable[[], Policy]] = {
         "gold": GoldPolicy,
         "random": RandomPolicy,
@@ -185,6 +199,8 @@ def make_policy(
     }
     if name in plain:
         return plain[name]()
-    from lamsim_core.models.registry import open_backend
+    from lamsim_core.models.registry import get_model, open_backend, require_constrainable
 
+    if sampling.constrained:
+        require_constrainable(get_model(settings, name))
     return ModelPolicy(open_backend(settings, name, quantisation=quantisation, batch=batch), sampling)

@@ -125,7 +125,7 @@ def _facts(trajectory: Trajectory) -> dict[str, str]:
     return {
         "category": trajectory.task.category,
         "template": trajectory.task.template,
-        "policy": trajectory.policy.name,
+        "policy": trajectory.policy.label,
         "calls": str(calls),
     }
 

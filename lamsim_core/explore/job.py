@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from lamsim_core.agent.policy import PLAIN_POLICIES, make_policy
+from lamsim_core.agent.policy import PLAIN_POLICIES, acting, make_policy
 from lamsim_core.canonical import new_id
 from lamsim_core.explore.curriculum import Order, learned_order
 from lamsim_core.explore.engine import Summary, explore
@@ -46,6 +46,10 @@ class ExploreParams(AttemptParams):
             raise ValueError("at temperature 0 every reply is the same, so there is nothing to choose from; raise it")
         return self
 
+    def actors(self) -> tuple[str, ...]:
+        """The one who acts."""
+        return (self.model,)
+
 
 def run(context: JobContext) -> dict[str, Any]:
     """Run an exploration. Parameters: see ``ExploreParams``. Returns the run's id and counts."""
@@ -56,7 +60,8 @@ def run(context: JobContext) -> dict[str, Any]:
         tasks = params.plan()
         if params.order == "curriculum":
             tasks = learned_order(context.settings, tasks, params.model, without_run=run_id)
-        if params.model in PLAIN_POLICIES or not get_model(context.settings, params.model).needs_memory:
+        model, _ = acting(params.model, params.sampling)
+        if model in PLAIN_POLICIES or not get_model(context.settings, model).needs_memory:
             summary = _explore(context, store, params, tasks, run_id)
         else:
             context.progress(0, params.tasks * params.attempts, "Loading the model.")

@@ -13,7 +13,7 @@ from lamsim_core.explore.edits import typed_reply
 from lamsim_core.explore.episode import Acted, Ended, Event, Token, attempt_seed, run_attempt, versions
 from lamsim_core.explore.fork import Fork, RestOfReference
 from lamsim_core.models.backend import Backend
-from lamsim_core.models.registry import open_backend
+from lamsim_core.models.registry import get_model, open_backend, require_constrainable
 from lamsim_core.records import GoldCall, Parent, PolicyInfo, Sampling, Step, Task, Trajectory
 from lamsim_core.settings import Settings
 
@@ -208,6 +208,8 @@ def _policy(settings: Settings, name: str, sampling: Sampling, quantisation: str
     global _kept
     if name in (*PLAIN_POLICIES, "human"):
         return make_policy(settings, name, sampling)
+    if sampling.constrained:
+        require_constrainable(get_model(settings, name))
     with _loading:
         if _kept is None or _kept[0] != (name, quantisation):
             _kept = None  # a run that still uses the old model keeps it until it ends

@@ -38,6 +38,13 @@ class Message(Record):
     """Calls of an assistant message (used for training rows; at inference the raw reply is kept in ``content``)."""
 
 
+UNCONSTRAINED = (
+    "Calls of {name} cannot be constrained: each of its tokens would have to be chosen in this process, and it runs elsewhere."
+    " Turn constrained calls off, or choose a local model or an adapter. A server may have an option of its own for it."
+)
+"""Why a model that is no local one cannot be held to a grammar, and what to do."""
+
+
 class Completion(Record):
     """One finished reply."""
 

@@ -12,6 +12,7 @@ from lamsim_core.models.attention import use_rows_attention
 from lamsim_core.models.backend import Completion, Message, PromptTooLongError
 from lamsim_core.models.batching import Batch
 from lamsim_core.models.chat import render
+from lamsim_core.models.constrained import Grammars
 from lamsim_core.models.local import decoded, prompt_limit, release_memory, stop_ids
 from lamsim_core.models.packed import PackedModel, can_pack
 from lamsim_core.models.reply import GUESSES, Reply
@@ -44,6 +45,7 @@ class BatchedBackend:
 
     def __init__(self, model: Any, tokenizer: Any, info: PolicyInfo, *, max_prompt_tokens: int, size: int) -> None:
         stops = stop_ids(model, tokenizer)
+        grammars = Grammars(model, tokenizer, stops)
         if can_pack(model):
             model = PackedModel(model)
         else:
@@ -53,6 +55,7 @@ class BatchedBackend:
         self._info = info
         self._max_prompt_tokens = max_prompt_tokens
         self._stops = stops
+        self._grammars = grammars
         self._batch = Batch(model, size)
         self._waiting: list[tuple[_Request, Reply, int]] = []
         self._changed = Condition()
@@ -95,8 +98,10 @@ class BatchedBackend:
 
         Raises:
             PromptTooLongError: the prompt and the reply do not fit.
+            InvalidInputError: calls are to be constrained, and the schema of a tool does not allow it.
             ModelError: the model failed or was closed.
         """
+        constraint = self._grammars.constraint(sampling, tools)
         with self._rendering:  # tokenizers are not made for several threads
             prompt = render(self._tokenizer, messages, tools, add_generation_prompt=True)
         request = _Request(should_stop)
@@ -113,6 +118,7 @@ class BatchedBackend:
                 stops=self._stops,
                 decode=partial(decoded, self._tokenizer),
                 should_stop=request.should_stop,
+                constraint=constraint,
             )
             self._waiting.append((request, reply, len(prompt) + sampling.max_new_tokens + GUESSES))
             if self._thread is None:

@@ -100,7 +100,7 @@ class Batch:
                 continue
             del row.tokens[common(row.tokens, reply.context) :]
             fresh = reply.context[len(row.tokens) :]
-            if len(fresh) > 1:
+            if len(fresh) > 1 and len(row.tokens) < row.prompt:  # what a grammar forced is no prompt, and short
                 fresh = fresh[:left]
                 left -= len(fresh)
             if fresh:
@@ -121,7 +121,6 @@ class Batch:
             member.fail("gave numbers that are none (NaN); its weights are damaged")
             return
         reply = member.reply
-        before = len(reply.context)
         for piece in reply.take(logits):
             member.put(piece)
         if reply.finish is not None:
@@ -129,8 +128,7 @@ class Batch:
             return
         # A guess costs nearly half a token here, not next to nothing: guess further only while guesses are right, and
         # none where they seldom are, as in replies drawn by chance.
-        right = len(reply.context) - before - 1
-        reply.guess(min(GUESSES, 2 * right + (reply.foretold >= _WORTH_GUESSING)))
+        reply.guess(min(GUESSES, 2 * reply.right + (reply.foretold >= _WORTH_GUESSING)))
 
     def _leave(self, member: Member) -> None:
         self._dismiss(member)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import openai
 
 from lamsim_core.errors import ModelError, StoppedError
-from lamsim_core.models.backend import Completion, Message
+from lamsim_core.models.backend import UNCONSTRAINED, Completion, Message
 from lamsim_core.models.endpoint_client import Client, Tools, way_of_tools
 from lamsim_core.models.endpoint_entry import Endpoint
 from lamsim_core.models.endpoint_errors import cut_off, explain, silent
@@ -86,8 +86,10 @@ class EndpointBackend:
         Text comes as it is written, calls at the end, since only a whole call can be brought into its form.
 
         Raises:
-            ModelError: the server failed, was silent for too long, or sent what is no reply.
+            ModelError: the server failed, was silent for too long, or sent what is no reply; or calls are to be constrained.
         """
+        if sampling.constrained:
+            raise ModelError(UNCONSTRAINED.format(name=self._info.name))
         while not self._slots.acquire(timeout=_POLL_SECONDS):
             if should_stop():
                 yield Completion(text="", usage=_NOTHING, finish="stopped")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from lamsim_core.models.backend import Completion
+from lamsim_core.models.constrained import Constraint
 from lamsim_core.models.decode import Lookahead, TextStream
 from lamsim_core.records import Sampled, Sampling, Usage
 
@@ -56,7 +57,8 @@ class Reply:
     """The state of one reply.
 
     ``context`` is the prompt and what was written; after it, ``guesses`` are fed too, and ``take`` is given the numbers
-    of the newest token of the context and of every guess.
+    of the newest token of the context and of every guess. Under a ``constraint`` only tokens that it allows are chosen, and
+    those it forces are written without asking the model.
     """
 
     def __init__(
@@ -68,14 +70,18 @@ class Reply:
         stops: frozenset[int],
         decode: Callable[[list[int]], str],
         should_stop: Callable[[], bool],
+        constraint: Constraint | None = None,
     ) -> None:
         self.context = list(prompt)
         self.guesses: list[int] = []
+        self.right = 0
+        """Guesses that came true when tokens were last taken."""
         self.meter = Meter(len(prompt))
         self.finish: Literal["end", "length", "stopped"] | None = None
         self._limit = sampling.max_new_tokens
         self._stops = stops
         self.should_stop = should_stop
+        self._constraint = constraint
         self._choose = _chooser(sampling, seed)
         self._text = TextStream(decode)
         self._ahead = Lookahead(prompt)
@@ -87,24 +93,30 @@ class Reply:
 
         Row i says what follows the newest token and i guesses: it counts while the guesses before it were right.
         """
+        self.right = 0
+        forced: list[int] = []
         for row, guess in zip(logits, [*self.guesses, None], strict=True):
-            token = self._choose(row)
-            self._logprobs.append(logprob(row, token))
-            if token in self._stops:
-                self._stopped_by = token
-                self.finish = "end"
+            if forced:
+                token, chance = forced.pop(0), 0.0
+            else:
+                token = self._choose(row if self._constraint is None else self._constraint.allowed(row))
+                chance = logprob(row, token)
+                if token in self._stops:
+                    self._stopped_by = token
+                    self._logprobs.append(chance)
+                    self.finish = "end"
+                    return
+                if self._constraint is not None:
+                    forced = self._constraint.accept(token)
+            yield from self._write(token, chance)
+            if self.finish:
                 return
-            self.context.append(token)
-            self._ahead.push(token)
-            self.meter.count()
-            piece = self._text.push(token)
-            if piece:
-                yield piece
-            if self.meter.written == self._limit:
-                self.finish = "length"
-            elif self.should_stop():
-                self.finish = "stopped"
-            if self.finish or token != guess:
+            if token != guess:
+                break
+            self.right += 1
+        for token in forced:
+            yield from self._write(token, 0.0)
+            if self.finish:
                 return
 
     @property
@@ -112,9 +124,23 @@ class Reply:
         """Share of the last tokens that were, or would have been, guessed right."""
         return self._ahead.right
 
+    def _write(self, token: int, chance: float) -> Iterator[str]:
+        self.context.append(token)
+        self._logprobs.append(chance)
+        self._ahead.push(token)
+        self.meter.count()
+        piece = self._text.push(token)
+        if piece:
+            yield piece
+        if self.meter.written == self._limit:
+            self.finish = "length"
+        elif self.should_stop():
+            self.finish = "stopped"
+
     def guess(self, limit: int) -> None:
         """Guess at most ``limit`` tokens, none beyond the last that may be written."""
-        self.guesses = self._ahead.guess(min(limit, self._limit - self.meter.written - 1))
+        guesses = self._ahead.guess(min(limit, self._limit - self.meter.written - 1))
+        self.guesses = guesses if self._constraint is None else self._constraint.possible(guesses)
 
     def end(self) -> Iterator[str | Completion]:
         """What text was held back, and the completion.

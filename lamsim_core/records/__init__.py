@@ -5,6 +5,7 @@ pass. NaN is refused.
 """
 
 from lamsim_core.records.attempt import (
+    CONSTRAINED,
     Observation,
     Parent,
     PolicyInfo,
@@ -44,6 +45,7 @@ from lamsim_core.records.review import Rejudgement, Rescore, Review, ReviewAnswe
 from lamsim_core.records.task import ExpectedAnswer, GoldCall, RowChange, Task, ToolBinding, ToolSchema
 
 __all__ = [
+    "CONSTRAINED",
     "Adapter",
     "Blame",
     "Comparison",

@@ -7,6 +7,9 @@ from pydantic import Field, JsonValue, model_validator
 from lamsim_core.records.base import Blame, Ending, ErrorClass, FaultKind, Mode, Outcome, PolicyKind, Record
 from lamsim_core.records.task import RowChange, Task
 
+CONSTRAINED = "@constrained"
+"""Ends the label of a policy whose calls were constrained."""
+
 
 class ToolCall(Record):
     """One call as the agent wrote it."""
@@ -85,7 +88,8 @@ class Sampled(Record):
     texts: tuple[str, ...] = ()
     """What a server wrote, token by token, for servers tell no ids."""
     logprobs: tuple[float, ...]
-    """Natural logarithm of the probability of each, before temperature and top-p are applied; to 4 decimals."""
+    """Natural logarithm of the probability of each, before temperature and top-p are applied; to 4 decimals. 0 for a token
+    that a constraint forced: nothing else could come."""
 
     @model_validator(mode="after")
     def _one_for_each(self) -> Self:
@@ -160,6 +164,8 @@ class Sampling(Record):
     max_new_tokens: int = 160
     max_steps: int = 8
     """Turns allowed."""
+    constrained: bool = False
+    """Whether a call could only be written in its right form: an offered tool, its arguments by name and type."""
 
 
 class PolicyInfo(Record):
@@ -176,6 +182,11 @@ class PolicyInfo(Record):
     quantisation: str | None = None
     device: str | None = None
     sampling: Sampling | None = None
+
+    @property
+    def label(self) -> str:
+        """The name in tables and lists: the same model with constrained calls is another policy there."""
+        return f"{self.name}{CONSTRAINED}" if self.sampling and self.sampling.constrained else self.name
 
 
 class Parent(Record):

@@ -21,6 +21,12 @@ Seed = Annotated[int, typer.Option("--seed", help="Which instances are drawn.")]
 Temperature = Annotated[
     float, typer.Option("--temperature", min=0, max=2, help="0 takes the likeliest token each time.")
 ]
+Constrained = Annotated[
+    bool,
+    typer.Option(
+        "--constrained", help="Let models write calls only in their right form: an offered tool, valid arguments."
+    ),
+]
 MaxSteps = Annotated[int | None, typer.Option("--max-steps", min=1, help="Turns allowed in one attempt.")]
 MaxNewTokens = Annotated[
     int | None, typer.Option("--max-new-tokens", min=1, help="Tokens a model may write in one turn.")
@@ -68,6 +74,7 @@ def explore(
         float | None,
         typer.Option("--temperature", min=0, max=2, help="0 takes the likeliest token; 0.7 for best_of and tree."),
     ] = None,
+    constrained: Constrained = False,
     seed: Seed = 0,
     category: Category = None,
     template: Template = None,
@@ -99,6 +106,7 @@ def explore(
             tasks,
             attempts,
             drawn,
+            constrained,
             seed,
             category,
             template,
@@ -199,6 +207,7 @@ def evaluate(
     tasks: Tasks = 50,
     attempts: Attempts = 1,
     temperature: Temperature = 0.0,
+    constrained: Constrained = False,
     seed: Seed = 0,
     category: Category = None,
     template: Template = None,
@@ -226,6 +235,7 @@ def evaluate(
             tasks,
             attempts,
             temperature,
+            constrained,
             seed,
             category,
             template,
@@ -241,7 +251,7 @@ def evaluate(
         report.write_text(markdown(evaluation), encoding="utf-8")
     rows = [
         (
-            row.policy.name,
+            row.policy.label,
             f"{row.passed} of {row.planned}",
             f"{row.pass_rate:.1%}",
             f"{row.low:.1%} to {row.high:.1%}",
@@ -250,7 +260,8 @@ def evaluate(
         for row in evaluation.rows
     ]
     reliability = result["reliability"]
-    steady = [(who, *(f"{share:.1%}" for share in reliability[who])) for who in model]
+    labels = [row.policy.label for row in evaluation.rows]
+    steady = [(who, *(f"{share:.1%}" for share in reliability[who])) for who in labels]
     head = ("all of k attempts pass, k =", *(str(k + 1) for k in range(attempts)))
     return Report(
         {
@@ -274,6 +285,7 @@ def _common(
     tasks: int,
     attempts: int,
     temperature: float,
+    constrained: bool,
     seed: int,
     category: list[str] | None,
     template: list[str] | None,
@@ -287,6 +299,7 @@ def _common(
         "tasks": tasks,
         "attempts": attempts,
         "temperature": temperature,
+        "constrained": constrained,
         "seed": seed,
         "categories": list(category or ()),
         "templates": list(template or ()),

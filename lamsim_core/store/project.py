@@ -153,7 +153,7 @@ def _trajectory_row(record: Trajectory) -> Row:
         "task_seed": task.seed,
         "instruction": _shown(task.instruction),
         "policy_kind": policy.kind,
-        "policy": policy.name,
+        "policy": policy.label,
         "adapter": policy.adapter,
         "temperature": policy.sampling.temperature if policy.sampling else None,
         "attempt": record.attempt,

@@ -63,7 +63,7 @@ def to_row(trajectory: Trajectory) -> Row:
         "trajectory": trajectory.id,
         "template": trajectory.task.template,
         "category": trajectory.task.category,
-        "policy": trajectory.policy.name,
+        "policy": trajectory.policy.label,
     }
 
 

@@ -44,6 +44,7 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         attempts = forms.pick_number("Attempts at each", 1, "explore.attempts", most=100)
     how = pick_how("explore")
     temperature = forms.pick_temperature("explore.temperature", disabled=who.name in PLAIN_POLICIES)
+    constrained = forms.pick_constrained("explore.constrained", disabled=who.name in PLAIN_POLICIES)
     with st.expander("More", icon=":material/tune:", type="compact"):
         seed = forms.pick_number(
             "Seed", 0, "explore.seed", least=0, most=2**31 - 1, help="Another seed draws other instances."
@@ -83,6 +84,7 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         "attempts": attempts,
         "seed": seed,
         "temperature": temperature,
+        "constrained": constrained,
         "max_steps": max_steps,
         "max_new_tokens": max_new_tokens,
         "max_tokens": max_tokens or None,

@@ -154,6 +154,20 @@ def pick_temperature(key: str, value: float = 0.7, *, disabled: bool = False) ->
     return float(chosen)
 
 
+CONSTRAINED_HELP = (
+    "A call can then only come out in its right form: a tool that is offered, its arguments by name and type. What the model "
+    "says beside calls, which tool it picks and which values it gives stay its own. For models that run on this machine; a "
+    "policy without a model ignores it."
+)
+
+
+def pick_constrained(key: str, *, disabled: bool = False) -> bool:
+    """Choose whether calls are held to their form."""
+    return bool(
+        st.toggle("Constrained calls", key=key, persist_state="session", disabled=disabled, help=CONSTRAINED_HELP)
+    )
+
+
 def pace(index: Index, policy: str) -> float | None:
     """Seconds an attempt of a policy takes, of its newest ones; None when there are none and it is a model.
 

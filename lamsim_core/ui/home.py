@@ -196,7 +196,7 @@ def before_and_after(evaluation: Evaluation) -> tuple[EvaluationRow, EvaluationR
 
 def comparison_of(evaluation: Evaluation, before: EvaluationRow, after: EvaluationRow) -> Comparison | None:
     """The paired comparison of two rows, when the evaluation holds it in this direction."""
-    names = (before.policy.name, after.policy.name)
+    names = (before.policy.label, after.policy.label)
     return next((pair for pair in evaluation.comparisons if (pair.first, pair.second) == names), None)
 
 

@@ -14,7 +14,7 @@ from lamsim_core.ui import terms
 from lamsim_core.ui.arguments import parameters_of, required_of
 from lamsim_core.ui.debugging import pausing_options
 from lamsim_core.ui.draw import LONGEST_CELL, chip, clean, label, untrusted_prose
-from lamsim_core.ui.forms import choice_title, model_choices
+from lamsim_core.ui.forms import choice_title, model_choices, pick_constrained
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.trajectory import draw_gold
 from lamsim_core.ui.wording import SPLIT_HELP, SPLIT_NAMES, amount
@@ -144,6 +144,7 @@ def _pick_sampling(settings: Settings) -> Sampling:
             persist_state="session",
             help="Draw only from the likeliest tokens that make up this share.",
         )
+        constrained = pick_constrained("simulate_constrained")
         tokens = st.number_input(
             "Longest reply, in tokens",
             16,
@@ -153,7 +154,13 @@ def _pick_sampling(settings: Settings) -> Sampling:
             key="simulate_tokens",
             persist_state="session",
         )
-    return Sampling(temperature=temperature, top_p=top_p, max_new_tokens=int(tokens), max_steps=settings.max_steps)
+    return Sampling(
+        temperature=temperature,
+        top_p=top_p,
+        max_new_tokens=int(tokens),
+        max_steps=settings.max_steps,
+        constrained=constrained,
+    )
 
 
 def leave_run() -> None:

@@ -93,7 +93,7 @@ def policy_title(info: PolicyInfo) -> str:
     """Who acted, for a person."""
     if info.kind in POLICIES:
         return "By hand" if info.kind == "human" else POLICIES[info.kind]
-    return info.name
+    return info.label
 
 
 def policy_name(name: str) -> str:
@@ -139,7 +139,8 @@ def sampling_text(sampling: Sampling | None) -> str:
         if sampling.temperature == 0
         else f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}"
     )
-    return f"{drawn}, at most {sampling.max_new_tokens} tokens a turn"
+    calls = ", calls constrained" if sampling.constrained else ""
+    return f"{drawn}, at most {sampling.max_new_tokens} tokens a turn{calls}"
 
 
 def usage_text(usage: Usage) -> str:

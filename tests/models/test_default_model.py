@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from lamsim_core.agent.parse import parse_reply
 from lamsim_core.agent.policy import ModelPolicy
+from lamsim_core.agent.prompt import call_text, opening
+from lamsim_core.environment.arguments import ArgumentValidator
 from lamsim_core.explore.engine import explore
 from lamsim_core.models.backend import Backend, CallMessage, Completion, Message
 from lamsim_core.models.chat import MARKERS, control_tokens, render, reply_text
@@ -80,6 +83,20 @@ def test_it_speaks_in_four_bits(settings: Settings) -> None:
     warm = {reply(backend, ASK, temperature=0.9).text for _ in range(2)}
     assert len(warm) == 1
     backend.close()
+
+
+@pytest.mark.usefixtures("only_calls")
+def test_its_constrained_calls_are_valid_and_written_as_in_training(exact: LocalBackend) -> None:
+    """Free, it writes calls that cannot be read."""
+    (task,) = plan_tasks("train", 1, templates=("calendar.cancel",))
+    how = Sampling(max_new_tokens=120, constrained=True)
+    *_, last = exact.stream(opening(task), task.tools, how, 0, lambda: False)
+    assert isinstance(last, Completion)
+    calls = parse_reply(last.text).calls
+    whole = calls[: len(calls) - (last.finish == "length")]
+    validators = {tool.name: ArgumentValidator(tool.parameters) for tool in task.tools}
+    assert whole and all(call.error is None and not validators[call.name].faults(call.arguments) for call in whole)
+    assert last.text.startswith(call_text(whole[0]))
 
 
 def test_numbers_are_split_into_digits_as_in_training(exact: LocalBackend) -> None:

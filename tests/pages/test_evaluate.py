@@ -55,6 +55,20 @@ def test_the_base_and_its_newest_adapter_are_chosen_beforehand(home: Settings) -
     assert open_page(PAGE, adapter=first.name).multiselect(key="evaluate_models").value == ["smollm2-135m", first.name]
 
 
+@pytest.mark.usefixtures("unstarted")
+@pytest.mark.parametrize("calls", ["constrained", "both"])
+def test_a_model_can_stand_beside_itself_with_constrained_calls(home: Settings, calls: str) -> None:
+    app = open_page(PAGE)
+    app.session_state["evaluate_beside"] = ["gold"]
+    app.session_state["evaluate_calls"] = calls
+    app.run()
+    app.button(key="evaluate.start").click().run()
+    ((job, _),) = supervisor.list_jobs(home)
+    models = {"constrained": ["smollm2-135m@constrained"], "both": ["smollm2-135m", "smollm2-135m@constrained"]}[calls]
+    assert job.params["models"] == [*models, "gold"]
+    assert str(job.params["name"]).startswith(", ".join(models))
+
+
 def test_an_evaluation_of_policies_without_a_model_runs_and_is_shown(home: Settings) -> None:
     app = open_page(PAGE)
     app.multiselect(key="evaluate_models").set_value([])

@@ -76,6 +76,18 @@ def test_a_reload_finds_what_still_runs_without_being_told(home: Settings) -> No
     assert not app.button(key=f"stop.{job.id}").disabled
 
 
+@pytest.mark.usefixtures("unstarted")
+def test_constrained_calls_are_asked_of_the_job(home: Settings) -> None:
+    app = open_page(PAGE)
+    assert app.toggle(key="explore.constrained").value is False
+    app.toggle(key="explore.constrained").set_value(True).run()
+    app.button(key="explore.start").click().run()
+    ((job, _),) = supervisor.list_jobs(home)
+    assert job.params["constrained"] is True
+    app.selectbox(key="explore.model").select("gold").run()
+    assert app.toggle(key="explore.constrained").disabled
+
+
 def test_a_stopped_exploration_can_be_resumed_from_the_page(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     job = standing_job(home, "explore", "stopped", done=3, total=9, message="Stopped.")
     resumed: list[str] = []
