@@ -73,6 +73,7 @@ def run(context: JobContext) -> dict[str, Any]:
     context.progress(0, 0, "Looking for the benchmark's files.")
     pack = ensure_pack(context.settings, lambda sentence: context.progress(0, 0, sentence))
     work = _Run(context, params, pack)
+    context.progress(work.finished, work.planned, "Starting.")
     if work.left():
         if context.should_stop():
             raise StoppedError(_STOPPED)  # before a model is loaded for nothing

@@ -45,7 +45,10 @@ def test_types_are_those_of_json_schema() -> None:
         "properties": {
             "a": {"type": "float", "description": "x", "optional": True},
             "b": {"type": "tuple", "items": {"type": "any"}},
-            "c": {"type": "array", "items": {"type": "dict", "properties": {"type": {"type": "string", "enum": ["x"]}}}},
+            "c": {
+                "type": "array",
+                "items": {"type": "dict", "properties": {"type": {"type": "string", "enum": ["x"]}}},
+            },
         },
         "required": ["a"],
     }
@@ -54,7 +57,10 @@ def test_types_are_those_of_json_schema() -> None:
         "properties": {
             "a": {"type": "number", "description": "x"},
             "b": {"type": "array", "items": {}},
-            "c": {"type": "array", "items": {"type": "object", "properties": {"type": {"type": "string", "enum": ["x"]}}}},
+            "c": {
+                "type": "array",
+                "items": {"type": "object", "properties": {"type": {"type": "string", "enum": ["x"]}}},
+            },
         },
         "required": ["a"],
     }

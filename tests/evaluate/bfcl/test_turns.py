@@ -32,7 +32,18 @@ def test_references_pass_and_nothing_less_does(pack: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["__init__", "_load_scenario", "__class__", "eval", "nothing", "", "root", "cd.__globals__", "_navigate_to_directory"]
+    "name",
+    [
+        "__init__",
+        "_load_scenario",
+        "__class__",
+        "eval",
+        "nothing",
+        "",
+        "root",
+        "cd.__globals__",
+        "_navigate_to_directory",
+    ],
 )
 def test_only_public_methods_can_be_called(pack: Path, files: Conversation, name: str) -> None:
     environment = Environment(pack, files)
