@@ -143,7 +143,8 @@ def _check_type(
     """
     usual = next((type(each) for each in accepted if each != ""), None)
     if type(value) is expected:
-        if inner is None or any(_items_fit(list(value), each, inner) for each in accepted):
+        items: Any = value  # a list wherever the type of its items is described
+        if inner is None or any(_items_fit(items, each, inner) for each in accepted):
             return None, usual is not None and usual is not expected
         return Fault("type_error:nested", f"{parameter} holds values of a wrong type: {value!r}."), False
     if usual is not None and type(value) is usual:
