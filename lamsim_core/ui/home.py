@@ -27,12 +27,14 @@ JOB_PAGES = {
     "train": "pages/6_Train.py",
     "evaluate": "pages/7_Evaluate.py",
     "rescore": "pages/4_Review.py",
+    "bfcl": "pages/7_Evaluate.py",
 }
 JOB_ICONS = {
     "explore": ":material/travel_explore:",
     "train": ":material/model_training:",
     "evaluate": ":material/monitoring:",
     "rescore": ":material/gavel:",
+    "bfcl": ":material/straighten:",
 }
 
 

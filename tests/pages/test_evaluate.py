@@ -5,6 +5,7 @@ import pytest
 from lamsim_core.evaluate.job import PLAN, Plan
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.folder import job_folder, write_record
+from lamsim_core.jobs.runner import run_inline
 from lamsim_core.settings import Settings
 from lamsim_core.store import open_store
 from lamsim_core.store.queries import evaluations
@@ -126,3 +127,14 @@ def test_while_it_runs_every_model_is_counted(home: Settings, monkeypatch: pytes
     (chart,) = app.get("plotly_chart")
     assert '"text":["0 of 2","2 of 2"]' in chart.proto.spec
     assert not app.button(key=f"resume.{job.id}").disabled
+
+
+def test_a_run_of_the_benchmark_is_shown_where_home_leads(home: Settings) -> None:
+    params = {"model": "noop", "categories": ["irrelevance", "multiple"], "limit": 4}
+    run_inline(home, "bfcl", params, label="BFCL: noop")
+    ((job, _),) = supervisor.list_jobs(home, "bfcl")
+    app = open_page(PAGE, job=job.id)
+    assert "noop on BFCL" in texts(app)
+    table = next(each.value for each in app.dataframe if "Category" in each.value)
+    assert list(table["Passed"]) == ["0 of 4", "4 of 4"]
+    assert "BFCL" in texts(open_page(PAGE)), "and listed"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lamsim_core.errors import ModelError
 from lamsim_core.jobs import supervisor
 from lamsim_core.settings import REPOSITORY, Settings, get_settings
 from lamsim_core.shell import program, serve
@@ -317,7 +318,11 @@ def test_store_check_finds_damage_and_rebuild_tells_of_it(shell: Shell, home: Se
         assert len(find_trajectories(store.index)) == 1
 
 
-def test_provision_says_where_the_model_is(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provision_says_where_model_and_benchmark_are(
+    shell: Shell, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lamsim_core.evaluate.bfcl import pack
+    from lamsim_core.evaluate.bfcl.pack import ensure_pack
     from lamsim_core.models import provision
 
     def provide(settings: Settings, progress: Any) -> Path:
@@ -327,8 +332,16 @@ def test_provision_says_where_the_model_is(shell: Shell, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(provision, "ensure_default_model", provide)
     found = shell("provision", "--json")
-    assert found.json == {"model": "smollm2-135m", "folder": "/cache/models/smollm2-135m"}
+    model = {"model": "smollm2-135m", "folder": "/cache/models/smollm2-135m"}
+    assert found.json == {**model, "bfcl": str(ensure_pack(home))}
     assert "Fetching\n" in found.err
+
+    def refuse(settings: Settings, progress: Any) -> Path:
+        raise ModelError("The benchmark could not be fetched.")
+
+    monkeypatch.setattr(pack, "ensure_pack", refuse)
+    assert shell("provision", "--json").json == {**model, "bfcl": None}
+    assert "could not be fetched" in shell("provision").out
 
 
 def test_run_job_runs_a_job_in_this_process(shell: Shell, home: Settings) -> None:
