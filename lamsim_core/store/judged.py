@@ -22,6 +22,16 @@ def own_tools(record: Trajectory) -> tuple[str | None, ...]:
     return tuple(None if call is None else own.get(call.name, call.name) or None for call in calls)
 
 
+def own_arguments(record: Trajectory) -> tuple[tuple[str, ...], ...]:
+    """For each step the arguments given, by their own names, sorted; none for what is no call that could be read."""
+    bound = {schema.name: binding.parameters for schema, binding in record.task.bound_tools}
+    calls = (step.call for step in record.steps)
+    return tuple(
+        () if call is None else tuple(sorted(bound.get(call.name, {}).get(name, name) for name in call.arguments))
+        for call in calls
+    )
+
+
 def n_failed(steps: Iterable[Sequence[Verdict]]) -> int:
     """Actions with a gate that did not pass by the agent's fault, or that broke down."""
     return sum(any(v.counts or (v.gate and v.outcome == "error") for v in verdicts) for verdicts in steps)

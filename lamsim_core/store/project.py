@@ -19,7 +19,7 @@ from lamsim_core.records import (
 )
 from lamsim_core.store.framing import Kind, decode, payload_hash
 from lamsim_core.store.held import held_row
-from lamsim_core.store.judged import error_classes, judged_rows, n_failed, own_tools
+from lamsim_core.store.judged import error_classes, judged_rows, n_failed, own_arguments, own_tools
 from lamsim_core.store.segments import Damage, Entry, Tail
 
 Row = dict[str, Any]
@@ -105,7 +105,8 @@ def candidate_of(kind: Kind, record: Record, payload: bytes) -> Candidate:
     """
     if isinstance(record, Trajectory):
         tools = own_tools(record)
-        steps = [held_row(_step_row(record.id, step, tools)) for step in record.steps]
+        own = own_arguments(record)
+        steps = [held_row(_step_row(record.id, step, tools, own)) for step in record.steps]
         judged = judged_rows(record.id, record.id, [step.verdicts for step in record.steps], record.verdicts, tools)
         return Candidate(held_row(_trajectory_row(record)), {"steps": steps, **judged})
     if isinstance(record, Rejudgement):
@@ -147,6 +148,7 @@ def _trajectory_row(record: Trajectory) -> Row:
         "created": record.created,
         "template": task.template,
         "category": task.category,
+        "kinds": list(task.kinds),
         "task_key": task.key,
         "split": task.split,
         "task_seed": task.seed,
@@ -184,13 +186,14 @@ def _rejudgement_row(record: Rejudgement) -> Row:
     }
 
 
-def _step_row(trajectory: str, step: Step, tools: Sequence[str | None]) -> Row:
+def _step_row(trajectory: str, step: Step, tools: Sequence[str | None], arguments: Sequence[Sequence[str]]) -> Row:
     seen = step.observation
     return {
         "trajectory": trajectory,
         "step": step.index,
         "turn": step.turn,
         "tool": tools[step.index],
+        "arguments": list(arguments[step.index]),
         "ok": seen.ok if seen else None,
         "fault": seen.fault if seen else None,
         "error_classes": error_classes(step.verdicts),

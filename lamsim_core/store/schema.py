@@ -2,6 +2,8 @@
 
 import hashlib
 
+from lamsim_core.store.asked import VIEW_STATEMENTS
+
 ROWS = 2
 """Raise when rows are made differently from the same journal while the tables stay the same."""
 
@@ -16,6 +18,7 @@ TABLES: dict[str, dict[str, str]] = {
         "created": "VARCHAR",
         "template": "VARCHAR",
         "category": "VARCHAR",
+        "kinds": "VARCHAR[]",
         "task_key": "VARCHAR",
         "split": "VARCHAR",
         "task_seed": "BIGINT",
@@ -47,6 +50,7 @@ TABLES: dict[str, dict[str, str]] = {
         "step": "BIGINT",
         "turn": "BIGINT",
         "tool": "VARCHAR",
+        "arguments": "VARCHAR[]",
         "ok": "BOOLEAN",
         "fault": "VARCHAR",
         "error_classes": "VARCHAR[]",
@@ -172,7 +176,13 @@ def _create(table: str, columns: dict[str, str]) -> str:
     return f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
 
 
-STATEMENTS = (*(_create(table, columns) for table, columns in TABLES.items()), _LATEST, _BY_CHECKS, _CURRENT)
+STATEMENTS = (
+    *(_create(table, columns) for table, columns in TABLES.items()),
+    _LATEST,
+    _BY_CHECKS,
+    _CURRENT,
+    *VIEW_STATEMENTS,
+)
 """What makes an empty database an index."""
 
 VERSION = hashlib.blake2b(f"{ROWS};{';'.join(STATEMENTS)}".encode(), digest_size=8).hexdigest()
