@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Literal, TypeVar, get_args
 
 from lamsim_core.errors import DamagedRecordError, InvalidInputError, NotFoundError
-from lamsim_core.records import Adapter, Dataset, Evaluation, Mark, Trajectory
+from lamsim_core.records import Adapter, Dataset, Evaluation, Mark, Split, Trajectory
 from lamsim_core.store.filters import COLUMN_OF, LISTS, Decision, TrajectoryFilter, conditions
 from lamsim_core.store.framing import decode
 from lamsim_core.store.index import Index
@@ -26,6 +26,7 @@ __all__ = [
     "TrajectoryRow",
     "adapters",
     "ask_ids",
+    "asked_in_split",
     "call_sequences",
     "conflicts",
     "count_trajectories",
@@ -134,6 +135,16 @@ def call_sequences(index: Index) -> dict[str, tuple[tuple[str | None, tuple[str,
         row["trajectory"]: tuple(zip(row["tools"], map(tuple, row["arguments"]), row["oks"], strict=True))
         for row in rows
     }
+
+
+def asked_in_split(index: Index, split: Split, until: str | None = None) -> list[str]:
+    """Every request (its first 2000 characters) of the stored attempts at a split that were made by ``until``, each once."""
+    rows = index.query(
+        "SELECT DISTINCT instruction FROM trajectories WHERE split = $split AND ($until IS NULL OR created <= $until) "
+        "ORDER BY instruction",
+        {"split": split, "until": until},
+    )
+    return [row["instruction"] for row in rows]
 
 
 def ask_ids(index: Index, sql: str) -> list[str]:
