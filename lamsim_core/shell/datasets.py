@@ -1,15 +1,14 @@
 """Commands about datasets: freeze one from what is stored, list and compare them, make one again, hand one on."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import typer
-from pydantic import ValidationError
 
 from lamsim_core.curate.export import Form
+from lamsim_core.curate.rules import selection_of, shares_of
 from lamsim_core.errors import InvalidInputError
-from lamsim_core.records import Dataset, HeldOutSplit, Keep, Selection
+from lamsim_core.records import Dataset, HeldOutSplit, Keep
 from lamsim_core.settings import get_settings
 from lamsim_core.shell.catalog import Category, Template
 from lamsim_core.shell.output import FAILED, Report, Table, command
@@ -93,7 +92,7 @@ def create(
     from lamsim_core.store import Store
 
     settings = get_settings()
-    selection = _selection(
+    selection = selection_of(
         passed_only=not also_failed,
         kinds=tuple(kind or ()),
         outcomes=tuple(outcome or ()),
@@ -108,8 +107,8 @@ def create(
         keep=keep,
         seed=seed,
         alike=alike,
-        category_shares=_shares(share or ()),
-        kind_shares=_shares(kind_share or ()),
+        category_shares=shares_of(share or ()),
+        kind_shares=shares_of(kind_share or ()),
         outside=tuple(keep_outside(settings, read_outside(path)) for path in outside or ()),
         decontaminate=get_args(HeldOutSplit) if decontaminate else (),
         decisions=("accept",) if accepted_only else ("accept", "undecided"),
@@ -225,28 +224,6 @@ def _changes(came: dict[str, tuple[str, ...]], went: dict[str, tuple[str, ...]])
         *(f"Came in: {len(ids)}, before that {reason}." for reason, ids in came.items()),
         *(f"Went out: {len(ids)}, {reason}." for reason, ids in went.items()),
     ]
-
-
-def _selection(**rules: Any) -> Selection:
-    try:
-        return Selection(**rules)
-    except ValidationError as error:
-        found = error.errors()[0]
-        where = " ".join(map(str, found["loc"]))
-        raise InvalidInputError(f"The rule {where!r} cannot be used: {found['msg']}.") from error
-
-
-def _shares(given: Sequence[str]) -> dict[str, float]:
-    shares: dict[str, float] = {}
-    for each in given:
-        name, _, part = each.partition("=")
-        try:
-            shares[name.strip()] = float(part)
-        except ValueError as error:
-            raise InvalidInputError(
-                f"{each[:60]!r} is no share; write a name and a part of 1, as calendar=0.3."
-            ) from error
-    return shares
 
 
 def _summary(dataset: Dataset) -> dict[str, object]:

@@ -8,12 +8,12 @@ import streamlit as st
 from lamsim_core.canonical import canonical_json
 from lamsim_core.curate.folder import list_datasets
 from lamsim_core.curate.freezing import freeze
-from lamsim_core.curate.select import Chosen, choose, funnel
+from lamsim_core.curate.select import HELD_OUT, Chosen, choose, funnel
 from lamsim_core.records import Dataset, Selection
 from lamsim_core.store import Store
-from lamsim_core.store.queries import TrajectoryRow, count_trajectories
+from lamsim_core.store.queries import TrajectoryFilter, TrajectoryRow, count_trajectories, find_trajectories
 from lamsim_core.ui import terms
-from lamsim_core.ui.charts import NEUTRAL, count_bars, draw_chart, stage_bars
+from lamsim_core.ui.charts import NEUTRAL, count_bars, draw_chart
 from lamsim_core.ui.draw import clean, guard, label
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.trajectory_list import table_row, trajectory_table
@@ -51,13 +51,13 @@ def draw_preview(chosen: Chosen) -> None:
     second.metric("Left out", f"{len(chosen.out):,}", border=True)
     third.metric(
         "Of these, held out",
-        f"{chosen.left_out.get('held-out split', 0):,}",
+        f"{chosen.left_out.get(HELD_OUT, 0):,}",
         border=True,
         help="Attempts at tasks kept for measuring. They can never enter a dataset, whatever is chosen here.",
     )
     st.markdown("**What is left after each stage**")
     draw_chart(
-        stage_bars({stage.capitalize(): number for stage, number in stages.items()}, unit="Attempts"),
+        count_bars({stage.capitalize(): number for stage, number in stages.items()}, unit="Attempts", ranked=False),
         key="datasets_funnel",
         alt="Attempts left after each stage: " + ", ".join(f"{number} {stage}" for stage, number in stages.items()),
     )
@@ -103,8 +103,6 @@ def draw_examples(studio: Studio, chosen: Chosen) -> None:
 
 
 def _draw_left_out(studio: Studio, chosen: Chosen) -> None:
-    from lamsim_core.store.queries import TrajectoryFilter, find_trajectories
-
     reasons = list(chosen.left_out)
     if not reasons:
         st.caption("Nothing stays out.")
@@ -116,14 +114,13 @@ def _draw_left_out(studio: Studio, chosen: Chosen) -> None:
     some = tuple(list(out)[:EXAMPLES])
     rows = find_trajectories(studio.index, TrajectoryFilter(ids=some), limit=None) if some else []
     st.dataframe(
-        [
-            {**table_row(row), "Because": clean(out[row.id].because), "Id": row.id}
-            for row in rows
-        ],
+        [{**table_row(row), "Because": clean(out[row.id].because), "Id": row.id} for row in rows],
         key="datasets_left_out",
         hide_index=True,
         column_order=["Task", "Request", "Because", "Policy", "Made", "Id"],
-        column_config={"Because": st.column_config.TextColumn(help="The attempt it repeats, or what was found elsewhere.")},
+        column_config={
+            "Because": st.column_config.TextColumn(help="The attempt it repeats, or what was found elsewhere.")
+        },
         alt="Attempts that stay out for the chosen reason",
     )
 

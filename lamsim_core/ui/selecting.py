@@ -7,7 +7,7 @@ import streamlit as st
 
 from lamsim_core.curate.held_out_texts import HELD_OUT_SPLITS
 from lamsim_core.curate.outside import kept_outside
-from lamsim_core.errors import InvalidInputError
+from lamsim_core.curate.rules import selection_of, shares_of
 from lamsim_core.records import Keep, Selection, TaskKind
 from lamsim_core.store.asked import VIEWS
 from lamsim_core.store.queries import facets
@@ -39,7 +39,7 @@ def draw_selection(studio: Studio) -> Selection:
     """Every rule, as chosen now.
 
     Raises:
-        InvalidInputError: a share is written in a way that cannot be read.
+        InvalidInputError: a rule cannot be used as it is written.
     """
     known = facets(studio.index)
     passed_only = st.toggle(
@@ -92,7 +92,7 @@ def draw_selection(studio: Studio) -> Selection:
         rules |= _balance()
     with st.expander("Nothing that is only for measuring", icon=":material/verified_user:", type="compact"):
         rules |= _decontamination(studio)
-    return Selection(
+    return selection_of(
         passed_only=passed_only,
         decisions=tuple(decisions),
         max_per_template=most_each,
@@ -185,7 +185,7 @@ def _balance() -> dict[str, Any]:
     )
     seed = st.number_input("Seed", min_value=0, value=0, key="datasets_seed") if keep == "seeded" else 0
     shares = {
-        name: _shares(
+        name: _parts(
             st.text_input(
                 title,
                 key=f"datasets_{name}",
@@ -257,12 +257,5 @@ def _ids(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((text or "").replace(",", " ").split()))
 
 
-def _shares(text: str) -> dict[str, float]:
-    shares: dict[str, float] = {}
-    for part in filter(None, (each.strip() for each in text.split(","))):
-        name, _, share = part.partition("=")
-        try:
-            shares[name.strip().lower().replace(" ", "_")] = float(share)
-        except ValueError as error:
-            raise InvalidInputError(f"{part[:60]!r} is no share; write a name and a part of 1, as calendar=0.3.") from error
-    return shares
+def _parts(text: str) -> dict[str, float]:
+    return shares_of(part for part in (each.strip() for each in text.split(",")) if part)
