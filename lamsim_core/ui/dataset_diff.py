@@ -27,7 +27,7 @@ def draw_differences(studio: Studio, dataset: Dataset) -> None:
         if found.rules:
             st.dataframe(
                 [
-                    {"Rule": name.capitalize(), "Before": clean(old), "Now": clean(new)}
+                    {"Rule": name.capitalize(), "Before": clean(_plain(old)), "Now": clean(_plain(new))}
                     for name, (old, new) in found.rules.items()
                 ],
                 hide_index=True,
@@ -75,6 +75,11 @@ def _draw_changes(found: Differences, key: str) -> None:
             )
     if found.none:
         untrusted_prose("The members are the same.")
+
+
+def _plain(rule: str) -> str:
+    """A rule of the card without its code marks: cells of a table are text already."""
+    return rule.replace("`", "")
 
 
 def _lines(changes: Mapping[str, tuple[str, ...]]) -> list[dict[str, str]]:

@@ -119,8 +119,8 @@ def _filters(known: dict[str, list[str]], passed_only: bool) -> dict[str, Any]:
     until = right.date_input(
         "Made before", value=None, key="datasets_until", persist_state="session", help="Days begin at midnight UTC."
     )
-    least = left.number_input("Steps at least", min_value=0, value=None, key="datasets_min", placeholder="Any number")
-    most = right.number_input("Steps at most", min_value=0, value=None, key="datasets_max", placeholder="Any number")
+    least = left.number_input("Steps at least", min_value=0, value=None, key="datasets_min", placeholder="Any")
+    most = right.number_input("Steps at most", min_value=0, value=None, key="datasets_max", placeholder="Any")
     lists = {name: tuple(_choose(name, known.get(name, []))) for name in ("tags", "runs")}
     return {
         "kinds": tuple(kinds),
