@@ -148,6 +148,7 @@ def _trajectory_row(record: Trajectory) -> Row:
         "created": record.created,
         "template": task.template,
         "category": task.category,
+        "kinds": list(task.kinds),
         "task_key": task.key,
         "split": task.split,
         "task_seed": task.seed,

@@ -4,16 +4,17 @@ Each raises ``StoreError`` when the index cannot answer. None of them reads the 
 first to see what was stored since. Newest first means by time of creation, then by id.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Literal, TypeVar, get_args
 
-from lamsim_core.errors import InvalidInputError, NotFoundError
-from lamsim_core.records import Adapter, Dataset, Evaluation, Mark, Trajectory
+from lamsim_core.errors import DamagedRecordError, InvalidInputError, NotFoundError
+from lamsim_core.records import Adapter, Dataset, Evaluation, Mark, Split, Trajectory
 from lamsim_core.store.filters import COLUMN_OF, LISTS, Decision, TrajectoryFilter, conditions
 from lamsim_core.store.framing import decode
 from lamsim_core.store.index import Index
 from lamsim_core.store.rejudged import latest_rejudgement, read_indexed, with_verdicts
 from lamsim_core.store.rows import ConflictRow, DamageRow, Overview, RunOutcome, RunRow, TrajectoryRow
+from lamsim_core.store.schema import ARGUMENT_NAMES
 
 __all__ = [
     "ConflictRow",
@@ -25,6 +26,9 @@ __all__ = [
     "TrajectoryFilter",
     "TrajectoryRow",
     "adapters",
+    "ask_ids",
+    "asked_in_split",
+    "call_sequences",
     "conflicts",
     "count_trajectories",
     "damage",
@@ -40,6 +44,7 @@ __all__ = [
     "overview",
     "runs",
     "runs_over_time",
+    "stored_trajectories",
     "trajectories_in_run",
     "trajectory_row",
 ]
@@ -124,6 +129,50 @@ def stored_trajectory(index: Index, trajectory_id: str) -> Trajectory:
     if not rows:
         raise NotFoundError("trajectory", trajectory_id)
     return read_indexed(index, rows[0], Trajectory)
+
+
+def stored_trajectories(index: Index, ids: Collection[str]) -> Iterator[Trajectory]:
+    """Trajectories as they were stored, with the verdicts of that time; those that cannot be read any more are missing."""
+    rows = index.query(f"SELECT {_PLACE} FROM trajectories WHERE id IN (SELECT unnest($ids))", {"ids": list(ids)})
+    for row in rows:
+        try:
+            yield read_indexed(index, row, Trajectory)
+        except DamagedRecordError:
+            continue
+
+
+def call_sequences(index: Index) -> dict[str, tuple[tuple[str | None, tuple[str, ...], bool | None], ...]]:
+    """What each attempt did with all values taken out: of every action the tool, the names of its arguments, and success."""
+    rows = index.query(
+        f"SELECT trajectory, list(tool ORDER BY step) AS tools, list({ARGUMENT_NAMES} ORDER BY step) AS arguments, "
+        "list(ok ORDER BY step) AS oks FROM steps GROUP BY trajectory"
+    )
+    return {
+        row["trajectory"]: tuple(zip(row["tools"], map(tuple, row["arguments"]), row["oks"], strict=True))
+        for row in rows
+    }
+
+
+def asked_in_split(index: Index, split: Split, until: str | None = None) -> list[str]:
+    """Every request (its first 2000 characters) of the stored attempts at a split that were made by ``until``, each once."""
+    rows = index.query(
+        "SELECT DISTINCT instruction FROM trajectories WHERE split = $split AND ($until IS NULL OR created <= $until) "
+        "ORDER BY instruction",
+        {"split": split, "until": until},
+    )
+    return [row["instruction"] for row in rows]
+
+
+def ask_ids(index: Index, sql: str) -> list[str]:
+    """The ids a question written by a person returns, each once, in order. The question is checked; see ``Index.ask``.
+
+    Raises:
+        InvalidInputError: it may not be asked, fails, or returns something else than one column of texts.
+    """
+    answer = index.ask(sql)
+    if not all(len(row) == 1 and isinstance(row[0], str | None) for row in answer):
+        raise InvalidInputError("Select one column, the ids: SELECT id FROM attempts WHERE ...")
+    return list(dict.fromkeys(row[0] for row in answer if row[0] is not None))
 
 
 def trajectories_in_run(index: Index, run: str) -> Iterator[Trajectory]:

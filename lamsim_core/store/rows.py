@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from lamsim_core.records import Ending, Mode, PolicyKind, Record, Split
+from lamsim_core.records import Ending, Mode, PolicyKind, Record, Split, TaskKind
 from lamsim_core.store.filters import Decision
 
 
@@ -14,6 +14,8 @@ class TrajectoryRow(Record):
     created: str
     template: str
     category: str
+    kinds: tuple[TaskKind, ...]
+    """What the task demands, as its template lists it."""
     task_key: str
     split: Split
     task_seed: int

@@ -2,11 +2,16 @@
 
 import hashlib
 
+from lamsim_core.store.asked import VIEW_STATEMENTS
+
 ROWS = 2
 """Raise when rows are made differently from the same journal while the tables stay the same."""
 
 _PLACE = {"content_hash": "VARCHAR", "segment": "VARCHAR", "byte_offset": "BIGINT", "byte_length": "BIGINT"}
 _NAMED = {"id": "VARCHAR PRIMARY KEY", "identity": "VARCHAR", "name": "VARCHAR", "created": "VARCHAR"}
+
+ARGUMENT_NAMES = "[split_part(given, '=', 1) for given in arguments]"
+"""The names alone of what was given to a tool."""
 
 TABLES: dict[str, dict[str, str]] = {
     "trajectories": {
@@ -16,6 +21,7 @@ TABLES: dict[str, dict[str, str]] = {
         "created": "VARCHAR",
         "template": "VARCHAR",
         "category": "VARCHAR",
+        "kinds": "VARCHAR[]",
         "task_key": "VARCHAR",
         "split": "VARCHAR",
         "task_seed": "BIGINT",
@@ -176,7 +182,13 @@ def _create(table: str, columns: dict[str, str]) -> str:
     return f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
 
 
-STATEMENTS = (*(_create(table, columns) for table, columns in TABLES.items()), _LATEST, _BY_CHECKS, _CURRENT)
+STATEMENTS = (
+    *(_create(table, columns) for table, columns in TABLES.items()),
+    _LATEST,
+    _BY_CHECKS,
+    _CURRENT,
+    *VIEW_STATEMENTS,
+)
 """What makes an empty database an index."""
 
 VERSION = hashlib.blake2b(f"{ROWS};{';'.join(STATEMENTS)}".encode(), digest_size=8).hexdigest()

@@ -140,6 +140,7 @@ def test_a_row_says_what_the_trajectory_says(index: Index) -> None:
         "created": record.created,
         "template": "banking.task_1",
         "category": "banking",
+        "kinds": record.task.kinds,
         "split": "unseen_instances",
         "task_seed": 0,
         "instruction": "Please find meeting 5 in my banking.",
