@@ -65,7 +65,7 @@ def takes(local: LocalBackend, begin: Callable[..., Constraint]) -> Callable[...
 
     def taken(tools: Sequence[ToolSchema], text: str, whole: bool = True) -> bool:
         ids = local._tokenizer(text, add_special_tokens=False)["input_ids"] + [END] * whole
-        return begin(tools).possible(ids) == ids
+        return bool(begin(tools).possible(ids) == ids)
 
     return taken
 
