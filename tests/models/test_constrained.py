@@ -72,7 +72,7 @@ def takes(local: LocalBackend, begin: Callable[..., Constraint]) -> Callable[...
 
 def test_what_reference_solutions_say_can_be_said(takes: Callable[..., bool]) -> None:
     """With arguments in any order, as tasks have them, and with schemas that were stored and read again."""
-    for task in plan_tasks("train", 12, seed=5):
+    for task in plan_tasks("train", 6, seed=5):
         stored = [ToolSchema.model_validate_json(canonical_json(each.model_dump())) for each in task.tools]
         assert reply_grammar(stored) == reply_grammar(task.tools)
         done = 0

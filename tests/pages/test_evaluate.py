@@ -56,9 +56,11 @@ def test_the_base_and_its_newest_adapter_are_chosen_beforehand(home: Settings) -
     assert open_page(PAGE, adapter=first.name).multiselect(key="evaluate_models").value == ["smollm2-135m", first.name]
 
 
-@pytest.mark.usefixtures("unstarted")
 @pytest.mark.parametrize("calls", ["constrained", "both"])
-def test_a_model_can_stand_beside_itself_with_constrained_calls(home: Settings, calls: str) -> None:
+def test_a_model_can_stand_beside_itself_with_constrained_calls(
+    home: Settings, calls: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_launch", lambda *_, **__: None)  # a job is made, no process is started
     app = open_page(PAGE)
     app.session_state["evaluate_beside"] = ["gold"]
     app.session_state["evaluate_calls"] = calls

@@ -177,7 +177,7 @@ def _bare(text: str) -> str:
     return re.sub(r"-?\d+(\.\d+)?", "0", text)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(tools=TOOLS, seed=st.integers(0, 2**32))
 def test_any_reply_is_a_message_or_valid_calls(
     tokenizer: Any, grammars: Grammars, tools: list[ToolSchema], seed: int
