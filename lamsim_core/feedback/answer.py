@@ -58,14 +58,19 @@ def _own_words(text: str, instruction: str) -> str:
     "Can't come" in answer to a request that says so declines nothing, and its own question asks for nothing. "I can't."
     declines all the same.
     """
-    request = normalise(instruction)
+    request = _words(instruction[:LONGEST])
     own = []
     for sentence in _SENTENCES.findall(text):
         said = normalise(sentence)
-        repeated = re.search(rf"(?<!\w){re.escape(said)}(?!\w)", request)
-        if said and (not repeated or _PLAINLY.fullmatch(said)):
+        if said and (_words(said) not in request or _PLAINLY.fullmatch(said)):
             own.append(said + sentence[-1])
     return " ".join(own)
+
+
+def _words(text: str) -> str:
+    """The words of a text with a blank around each, so that whole words are found in whole words."""
+    plain = re.sub(r"[^\w']+", " ", normalise(text)).strip()
+    return f" {plain} "
 
 
 def _judge_question(text: str, answer: ExpectedAnswer) -> str | None:
