@@ -9,11 +9,11 @@ from typing import Any
 
 from lamsim_core.errors import ModelError
 from lamsim_core.models.attention import use_rows_attention
-from lamsim_core.models.backend import Completion, Message, PromptTooLongError
+from lamsim_core.models.backend import Completion, Message
 from lamsim_core.models.batching import Batch
 from lamsim_core.models.chat import render
 from lamsim_core.models.constrained import Grammars
-from lamsim_core.models.local import decoded, prompt_limit, release_memory, stop_ids
+from lamsim_core.models.local import decoded, release_memory, require_room, stop_ids
 from lamsim_core.models.packed import PackedModel, can_pack
 from lamsim_core.models.reply import GUESSES, Reply
 from lamsim_core.records import PolicyInfo, Sampling, ToolSchema
@@ -108,9 +108,7 @@ class BatchedBackend:
         with self._changed:
             if self._model is None:
                 raise ModelError(f"The model {self._info.name} was closed.")
-            limit = prompt_limit(self._model, self._max_prompt_tokens, sampling)
-            if len(prompt) > limit:
-                raise PromptTooLongError(len(prompt), limit)
+            require_room(prompt, self._model, self._max_prompt_tokens, sampling)
             reply = Reply(
                 prompt,
                 sampling,

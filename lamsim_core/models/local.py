@@ -78,9 +78,7 @@ class LocalBackend:
         try:
             if self._model is None:
                 raise ModelError(f"The model {self._info.name} was closed.")
-            limit = prompt_limit(self._model, self._max_prompt_tokens, sampling)
-            if len(prompt) > limit:
-                raise PromptTooLongError(len(prompt), limit)
+            require_room(prompt, self._model, self._max_prompt_tokens, sampling)
             yield from self._reply(prompt, sampling, seed, should_stop, constraint)
         finally:
             self._lock.release()
@@ -202,7 +200,13 @@ def decoded(tokenizer: Any, ids: list[int]) -> str:
     return str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
 
-def prompt_limit(model: Any, max_prompt_tokens: int, sampling: Sampling) -> int:
-    """Tokens a prompt may have, so that it and the reply fit into the model."""
+def require_room(prompt: Sequence[int], model: Any, max_prompt_tokens: int, sampling: Sampling) -> None:
+    """See to it that a prompt and its reply fit into the model.
+
+    Raises:
+        PromptTooLongError: they do not.
+    """
     longest = getattr(model.config, "max_position_embeddings", None)
-    return max_prompt_tokens if longest is None else min(max_prompt_tokens, int(longest) - sampling.max_new_tokens)
+    limit = max_prompt_tokens if longest is None else min(max_prompt_tokens, int(longest) - sampling.max_new_tokens)
+    if len(prompt) > limit:
+        raise PromptTooLongError(len(prompt), limit)

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from lamsim_core.models.backend import Completion, Message, PromptTooLongError
+from lamsim_core.models.backend import Completion, Message
 from lamsim_core.models.chat import render
 from lamsim_core.models.loading import open_model
-from lamsim_core.models.local import decoded, prompt_limit, release_memory, stop_ids
+from lamsim_core.models.local import decoded, release_memory, require_room, stop_ids
 from lamsim_core.models.registry import get_model
 from lamsim_core.records import PolicyInfo, Sampling, ToolSchema, Usage
 from lamsim_core.settings import Settings
@@ -77,9 +77,7 @@ class PlainBackend:
         import torch
 
         prompt = render(self._tokenizer, messages, tools, add_generation_prompt=True)
-        limit = prompt_limit(self._model, self._max_prompt_tokens, sampling)
-        if len(prompt) > limit:
-            raise PromptTooLongError(len(prompt), limit)
+        require_room(prompt, self._model, self._max_prompt_tokens, sampling)
         ids = torch.tensor([prompt], device=self._model.device)
         chance: dict[str, Any] = {"do_sample": False}
         if sampling.temperature > 0:

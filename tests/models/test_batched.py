@@ -4,7 +4,7 @@ import gc
 import random
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from lamsim_core.models.packed import PackedModel
 from lamsim_core.models.registry import open_backend
 from lamsim_core.records import Sampling, ToolSchema
 from lamsim_core.settings import Settings
+from tests.models.asking import ask, reply
 
 TOOLS = [ToolSchema(name="find", description="Finds.", parameters={"type": "object", "properties": {"a": {}}})]
 WORDS = [
@@ -57,19 +58,6 @@ def alone(tiny: Settings) -> Iterator[LocalBackend]:
     opened.close()
 
 
-def ask(text: str) -> list[Message]:
-    return [Message(role="system", content="Be brief."), Message(role="user", content=text)]
-
-
-def reply(
-    backend: Backend, messages: Sequence[Message], seed: int = 0, tools: Sequence[ToolSchema] = (), **how: Any
-) -> Completion:
-    *pieces, last = backend.stream(messages, tools, Sampling(**{"max_new_tokens": 40, **how}), seed, lambda: False)
-    assert isinstance(last, Completion)
-    assert "".join(str(piece) for piece in pieces) == last.text
-    return last
-
-
 def together(*jobs: Callable[[], object]) -> None:
     """Run each in a thread of its own, all at once."""
     failed: list[BaseException] = []
@@ -98,7 +86,7 @@ def dialogue(backend: Backend, number: int) -> list[tuple[str, str, int]]:
     messages = ask(" ".join(rng.choices(WORDS, k=rng.choice([1, 8, 60, 400]))))
     said: list[tuple[str, str, int]] = []
     for turn in range(rng.randint(1, 4)):
-        last = reply(backend, messages, number + turn, tools, max_new_tokens=rng.choice([1, 7, 40]), **how)
+        last = reply(backend, messages, tools, number + turn, max_new_tokens=rng.choice([1, 7, 40]), **how)
         said.append((last.text, last.finish, last.usage.completion_tokens))
         heard = " ".join(rng.choices(WORDS, k=rng.choice([0, 5, 50])))
         messages = [
@@ -128,11 +116,11 @@ def test_many_attempts_say_what_they_say_alone(
 
 def test_a_seed_means_the_same_in_any_company(batched: BatchedBackend) -> None:
     how: dict[str, Any] = {"temperature": 1.0, "top_p": 0.8}
-    first = reply(batched, ask("Hello"), 7, **how).text
+    first = reply(batched, ask("Hello"), seed=7, **how).text
     found: list[str] = []
-    others = [lambda n=n: reply(batched, ask(f"word {n} " * (n + 1)), n, **how) for n in range(6)]
-    together(lambda: found.append(reply(batched, ask("Hello"), 7, **how).text), *others)
-    assert found == [first] and first != reply(batched, ask("Hello"), 8, **how).text
+    others = [lambda n=n: reply(batched, ask(f"word {n} " * (n + 1)), seed=n, **how) for n in range(6)]
+    together(lambda: found.append(reply(batched, ask("Hello"), seed=7, **how).text), *others)
+    assert found == [first] and first != reply(batched, ask("Hello"), seed=8, **how).text
 
 
 def test_only_what_was_added_is_read_and_a_common_prompt_is_read_once(batched: BatchedBackend) -> None:
