@@ -8,7 +8,7 @@
     ├── StoreError               the journal or the index
     │   ├── DamagedRecordError   bytes in a journal segment that are not what was written; knows segment and offset
     │   └── StoreWriteError      a record could not be made durable (disk full, I/O error); nothing was acknowledged
-    ├── ModelError               a model could not be fetched, verified, loaded or reached
+    ├── ModelError               a model, or a package of the index, could not be fetched, verified, loaded or reached
     ├── DivergenceError          a stored attempt that does not come out the same when it is replayed
     ├── JobError                 a job could not be started, stopped or resumed
     ├── TrainingError            a training run that cannot or must not go on (nothing to train on, damaged checkpoint)
@@ -89,7 +89,7 @@ class StoreWriteError(StoreError):
 
 
 class ModelError(LamsimError):
-    """A model could not be fetched, verified, loaded or reached."""
+    """A model, or a package of the index, could not be fetched, verified, loaded or reached."""
 
 
 class DivergenceError(LamsimError):

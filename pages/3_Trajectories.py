@@ -6,7 +6,8 @@ from lamsim_core.store.queries import count_trajectories
 from lamsim_core.ui.comparing import draw_comparison
 from lamsim_core.ui.draw import guard
 from lamsim_core.ui.page import go_button, start_page
-from lamsim_core.ui.trajectory_list import draw_filter, draw_list
+from lamsim_core.ui.trajectory_charts import draw_charts
+from lamsim_core.ui.trajectory_list import draw_filter, draw_list, narrow
 from lamsim_core.ui.trajectory_open import draw_open
 
 studio = start_page(
@@ -28,4 +29,9 @@ with guard():
                 go_button("pages/1_Simulate.py", "Run one", icon=":material/play_circle:", key="one", primary=True)
                 go_button("pages/2_Explore.py", "Run many", icon=":material/travel_explore:", key="many")
     else:
-        draw_list(studio, draw_filter(studio))
+        flt = draw_filter(studio)
+        charts = st.expander("Charts", icon=":material/bar_chart:", key="trajectories_charts", on_change="rerun")
+        if charts.open:
+            with charts, guard():
+                draw_charts(studio, flt, narrow)
+        draw_list(studio, flt)

@@ -3,10 +3,11 @@
 import streamlit as st
 
 from lamsim_core.curate.folder import get_dataset, list_datasets
-from lamsim_core.ui.curating import draw_empty, draw_freeze, draw_preview, draw_selection, preview
+from lamsim_core.ui.curating import draw_empty, draw_examples, draw_freeze, draw_preview, preview
 from lamsim_core.ui.dataset_view import draw_dataset, draw_versions
 from lamsim_core.ui.draw import guard
 from lamsim_core.ui.page import start_page
+from lamsim_core.ui.selecting import draw_selection
 
 studio = start_page(
     "Datasets",
@@ -26,9 +27,12 @@ with guard():
     if not draw_empty(studio):
         st.subheader("New version", anchor=False)
         left, right = st.columns([5, 11], gap="large")
-        with left:
+        chosen = None
+        with left, guard():
             selection = draw_selection(studio)
             chosen = preview(studio, selection)
             draw_freeze(studio, selection, chosen)
-        with right:
-            draw_preview(chosen)
+        if chosen is not None:
+            with right:
+                draw_preview(chosen)
+            draw_examples(studio, chosen)

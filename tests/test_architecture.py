@@ -36,8 +36,9 @@ HEAVY = {
     "plotly": ("ui",),
     "mcp": ("tools",),
     "openai": ("models",),
+    "llguidance": ("models",),
     "tenacity": ("models",),
-    "ray": ("explore/ray_pool.py",),
+    "ray": ("explore/ray_pool.py", "explore/ray_cluster.py"),
 }
 """Who may import what is slow or has one home: a part of the core, or one file of it."""
 
@@ -92,6 +93,26 @@ def test_slow_libraries_have_one_home(path: Path) -> None:
         allowed = HEAVY.get(target.split(".")[0])
         at_home = allowed is None or home in allowed or any(name_of(path).endswith(f"/{file}") for file in allowed)
         assert at_home, f"{name_of(path)} imports {target}"
+
+
+OUTSIDE_MEASURE = "lamsim_core.evaluate.bfcl"
+"""The benchmark from outside, which nothing may train on."""
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_the_benchmark_from_outside_stays_where_it_is(path: Path) -> None:
+    """Only what measures by it and what shows results knows of it, and its own package is never imported by name."""
+    inside = PACKAGE / "evaluate" / "bfcl" in path.parents
+    for target in imports(path):
+        assert target.split(".")[0] != "bfcl_eval", name_of(path)
+        if target.startswith(OUTSIDE_MEASURE):
+            allowed = inside or (PACKAGE in path.parents and part_of(path) in ("shell", "ui"))
+            assert allowed, f"{name_of(path)} imports {target}"
+        if inside:
+            part = target.split(".")[1] if target.startswith("lamsim_core.") else ""
+            assert part not in ("store", "curate", "train", "explore"), f"{name_of(path)} imports {target}"
+    if PACKAGE in path.parents and part_of(path) in ("store", "curate", "train", "explore", "tasks"):
+        assert "bfcl_eval" not in path.read_text(encoding="utf-8"), name_of(path)
 
 
 def test_nothing_slow_is_imported_before_it_is_needed() -> None:

@@ -10,11 +10,13 @@ from lamsim_core.agent.prompt import call_text, conversation
 from lamsim_core.agent.random_calls import random_call
 from lamsim_core.errors import StoppedError
 from lamsim_core.models.backend import Backend, Completion
-from lamsim_core.records import GoldCall, PolicyInfo, Sampling, Step, Task, Usage
+from lamsim_core.records import CONSTRAINED, GoldCall, PolicyInfo, Sampling, Step, Task, Usage
 from lamsim_core.settings import Settings
 
 PLAIN_POLICIES = ("gold", "random", "noop")
 """Policies that need no model, by the names users give."""
+NO_COST = Usage(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prefill_seconds=0, decode_seconds=0)
+"""Of a reply that no model wrote."""
 
 
 class Policy(Protocol):
@@ -40,8 +42,20 @@ class Policy(Protocol):
 def spoken(text: str) -> Iterator[str | Completion]:
     """A reply that no model wrote."""
     yield text
-    nothing = Usage(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prefill_seconds=0, decode_seconds=0)
-    yield Completion(text=text, usage=nothing, finish="end")
+    yield Completion(text=text, usage=NO_COST, finish="end")
+
+
+class ByHand(Completion):
+    """A reply that a person wrote in place of a policy; what it cost is what the policy's own had cost."""
+
+    proposed: str | None = None
+    """What the policy had written; None when it was not asked."""
+
+
+def by_hand(text: str, instead_of: Completion | None = None) -> ByHand:
+    """A person's reply, in place of one that the policy proposed or without asking it."""
+    usage = instead_of.usage if instead_of is not None else NO_COST
+    return ByHand(text=text, usage=usage, finish="end", proposed=instead_of.text if instead_of is not None else None)
 
 
 def reference_reply(task: Task, done: int) -> str:
@@ -56,19 +70,19 @@ class ModelPolicy:
     """A model that sees the request, the tools, its own replies and the results, and nothing else."""
 
     def __init__(self, backend: Backend, sampling: Sampling) -> None:
-        self._backend = backend
+        self.backend = backend
         self._sampling = sampling
 
     @property
     def info(self) -> PolicyInfo:
         """The backend's identity with the sampling used."""
-        return self._backend.info.model_copy(update={"sampling": self._sampling})
+        return self.backend.info.model_copy(update={"sampling": self._sampling})
 
     def reply(
         self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
     ) -> Iterator[str | Completion]:
         """Let the model speak."""
-        return self._backend.stream(conversation(task, steps), task.tools, self._sampling, seed, should_stop)
+        return self.backend.stream(conversation(task, steps), task.tools, self._sampling, seed, should_stop)
 
 
 class GoldPolicy:
@@ -152,17 +166,31 @@ class ReplayPolicy:
         return spoken(self._replies[turn])
 
 
+def acting(name: str, sampling: Sampling) -> tuple[str, Sampling]:
+    """Who acts and how, when somebody is asked for by name: ``smollm2-135m@constrained`` is that model, calls constrained.
+
+    The one place that reads such names; ``PolicyInfo.label`` writes them.
+    """
+    if name in PLAIN_POLICIES:
+        return name, sampling.model_copy(update={"constrained": False})
+    if name.endswith(CONSTRAINED):
+        return name.removesuffix(CONSTRAINED), sampling.model_copy(update={"constrained": True})
+    return name, sampling
+
+
 def make_policy(
     settings: Settings, name: str, sampling: Sampling, *, quantisation: str | None = None, batch: int = 1
 ) -> Policy:
-    """The policy of a name: ``gold``, ``random``, ``noop``, ``human``, or a model of the registry.
+    """The policy of a name: ``gold``, ``random``, ``noop``, ``human``, or a model of the registry (see ``acting``).
 
     A model opened with a ``batch`` of more than one writes so many replies together, for as many threads.
 
     Raises:
         NotFoundError: no such policy or model.
+        InvalidInputError: calls are to be constrained, and the model is none of this process.
         ModelError: the model cannot be loaded.
     """
+    name, sampling = acting(name, sampling)
     plain: dict[str, Callable[[], Policy]] = {
         "gold": GoldPolicy,
         "random": RandomPolicy,
@@ -171,6 +199,8 @@ def make_policy(
     }
     if name in plain:
         return plain[name]()
-    from lamsim_core.models.registry import open_backend
+    from lamsim_core.models.registry import get_model, open_backend, require_constrainable
 
+    if sampling.constrained:
+        require_constrainable(get_model(settings, name))
     return ModelPolicy(open_backend(settings, name, quantisation=quantisation, batch=batch), sampling)

@@ -41,6 +41,8 @@ def conversation(task: Task, steps: Sequence[Step]) -> list[Message]:
             messages.append(Message(role="assistant", content=step.reply))
         if step.told is not None:
             messages.append(Message(role="tool", content=observation_text(step.told)))
+        if step.feedback is not None:
+            messages.append(Message(role="user", content=step.feedback))
     return messages
 
 

@@ -1,16 +1,35 @@
-"""A dataset's card: what is in it, where it comes from, what was left out."""
+"""A dataset's card: what is in it, where it comes from, what was left out, and all that is needed to make it again."""
 
+import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
+from pydantic import ValidationError
+
+from lamsim_core.canonical import canonical_json
+from lamsim_core.curate.select import funnel
+from lamsim_core.errors import InvalidInputError
 from lamsim_core.records import Dataset, Selection
 
 _TITLES = {
     "category": "Rows by category",
+    "kind": "Rows by what the task demands (a task counts for each of its kinds)",
     "template": "Rows by template",
     "policy": "Rows by who acted",
     "calls": "Rows by number of calls",
     "left_out": "Trajectories left out, by reason",
 }
+_ORIGIN = re.compile(r"```json\n(?P<selection>\{[^`]*\})\n```")
+_FROZEN = re.compile(r"^- frozen: `(?P<created>[^`]*)`$", re.MULTILINE)
+_HASH = re.compile(r"^- hash of the rows \(BLAKE2b, 128 bits\): `(?P<hash>[0-9a-f]{32})`$", re.MULTILINE)
+
+
+class Origin(NamedTuple):
+    """What a card says a dataset was made from."""
+
+    selection: Selection
+    created: str
+    hash: str
 
 
 def card(dataset: Dataset) -> str:
@@ -18,35 +37,86 @@ def card(dataset: Dataset) -> str:
     parts = [
         f"# {_code(dataset.name)}",
         f"{dataset.rows} rows for supervised fine-tuning of tool-calling agents, frozen {dataset.created} by LAM Simulator.",
-        f"- id: `{dataset.id}`\n- hash of the rows (BLAKE2b, 128 bits): `{dataset.hash}`\n"
+        f"- id: `{dataset.id}`\n- frozen: `{dataset.created}`\n- hash of the rows (BLAKE2b, 128 bits): `{dataset.hash}`\n"
         f"- earlier version: {f'`{dataset.parent}`' if dataset.parent else 'none'}",
         "Each line of `rows.jsonl` is one trajectory on a training task: `messages` and `tools` in the form TRL reads. Held-out "
         "tasks never enter. This version is never changed; a changed one is refused when it is read.",
         "## How the trajectories were chosen",
         _rules(dataset.selection),
+        "## How many were left after each stage",
+        _counts(funnel(dataset.rows, dataset.counts.get("left_out", {}))),
     ]
     for key, title in _TITLES.items():
         parts += [f"## {title}", _counts(dataset.counts.get(key, {}))]
+    parts += [
+        "## To make it again",
+        "`dataset rebuild ID --check` reads the following from this card and makes the rows again from the store.",
+        f"```json\n{_json(dataset.selection)}\n```",
+    ]
     return "\n\n".join(parts) + "\n"
 
 
-def _rules(selection: Selection) -> str:
-    rules = {
-        "only passed": "yes" if selection.passed_only else "no",
+def read_card(text: str) -> Origin:
+    """What a dataset was made from, as its card says.
+
+    Raises:
+        InvalidInputError: the card does not say it: it was written by an earlier version, or changed.
+    """
+    made, frozen, rows = _ORIGIN.search(text), _FROZEN.search(text), _HASH.search(text)
+    if made is None or frozen is None or rows is None:
+        raise InvalidInputError("The card does not say what the dataset was made from; an earlier version wrote it.")
+    try:
+        return Origin(Selection.model_validate_json(made["selection"]), frozen["created"], rows["hash"])
+    except ValidationError as error:
+        raise InvalidInputError(
+            "What the card says the dataset was made from cannot be read; it was changed."
+        ) from error
+
+
+def rules_of(selection: Selection) -> dict[str, str]:
+    """Every rule of a selection in words, names in code spans."""
+    watched = (*selection.decontaminate, *(each.name for each in selection.outside))
+    outcomes = selection.outcomes or (("passed",) if selection.passed_only else ())
+    return {
+        "outcomes": ", ".join(outcomes) or "any",
         "decisions let in": ", ".join(selection.decisions) or "none",
         "policies": _names(selection.policies),
         "categories": _names(selection.categories),
+        "kinds": _names(selection.kinds),
         "templates": _names(selection.templates),
         "runs": _names(selection.runs),
         "tags": _names(selection.tags),
-        "most per template": _limit(selection.max_per_template),
+        "from the start or forked": " or ".join(selection.origins) or "both",
+        "made": f"from {_code(selection.since or 'ever')} to {_code(selection.until or 'ever')}",
+        "steps": f"{selection.min_steps or 0} to {_limit(selection.max_steps)}",
         "most failed actions": _limit(selection.max_errors),
+        "question": _code(selection.sql.strip()) if selection.sql.strip() else "none",
+        "included by hand": str(len(selection.include)),
+        "excluded by hand": str(len(selection.exclude)),
+        "kept first": f"by seed {selection.seed}" if selection.keep == "seeded" else f"the {selection.keep}",
+        "near-duplicates": "kept" if selection.alike is None else f"from {selection.alike:g} of the words on",
+        "most per template": _limit(selection.max_per_template),
+        "shares of categories": _shares(selection.category_shares),
+        "shares of kinds": _shares({str(kind): share for kind, share in selection.kind_shares.items()}),
+        "decontaminated against": ", ".join(map(_code, watched)) or "nothing",
     }
-    return "\n".join(f"- {name}: {value}" for name, value in rules.items())
+
+
+def _rules(selection: Selection) -> str:
+    return "\n".join(f"- {name}: {value}" for name, value in rules_of(selection).items())
+
+
+def _json(selection: Selection) -> str:
+    """Without backticks, so that nothing in it can end the block."""
+    return canonical_json(selection.model_dump(mode="json")).replace("`", "\\u0060")
 
 
 def _counts(counts: Mapping[str, int]) -> str:
     return "\n".join(f"- {_code(name)}: {number}" for name, number in counts.items()) or "none"
+
+
+def _shares(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{_code(name)} {share:g}" for name, share in shares.items()) or "as they come"
 
 
 def _names(names: tuple[str, ...]) -> str:

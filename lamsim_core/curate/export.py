@@ -106,8 +106,8 @@ def _sharegpt(row: Row) -> dict[str, Any]:
         role, content = message["role"], message["content"] or ""
         if role == "system":
             system = content
-        elif role == "tool" and turns and turns[-1]["from"] == "observation":
-            turns[-1]["value"] += NEXT_RESULT + content
+        elif role != "assistant" and turns and turns[-1]["from"] == "observation":
+            turns[-1]["value"] += NEXT_RESULT + content  # another result, or feedback: two in a row are refused
         elif role == "assistant":
             turns.append(_spoken(content, _calls(message)))
         else:

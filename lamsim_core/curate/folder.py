@@ -2,6 +2,7 @@
 
 - ``<id>/rows.jsonl``: one training row per line
 - ``<id>/README.md``: the card, for people
+- ``<id>/left_out.jsonl``: what was looked at and did not enter, with the reason; versions of before have none
 - ``<id>/dataset.json``: the ``Dataset`` record, written last
 """
 
@@ -18,7 +19,7 @@ from lamsim_core.errors import InvalidInputError, NotFoundError
 from lamsim_core.records import Dataset
 from lamsim_core.settings import Settings
 
-ROWS, CARD, RECORD = "rows.jsonl", "README.md", "dataset.json"
+ROWS, CARD, LEFT_OUT, RECORD = "rows.jsonl", "README.md", "left_out.jsonl", "dataset.json"
 
 _ID = re.compile(r"ds_[0-9a-z]{26}")
 

@@ -4,15 +4,15 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from lamsim_core.canonical import canonical_json, new_id, now
 from lamsim_core.curate.card import card
-from lamsim_core.curate.folder import CARD, RECORD, ROWS, list_datasets, rows_digest
-from lamsim_core.curate.select import DAMAGED, HELD_OUT, Chosen, held_out, select
+from lamsim_core.curate.folder import CARD, LEFT_OUT, RECORD, ROWS, list_datasets, rows_digest
+from lamsim_core.curate.select import DAMAGED, HELD_OUT, Chosen, LeftOut, choose, held_out
 from lamsim_core.errors import DamagedRecordError, InvalidInputError, StoreWriteError
 from lamsim_core.records import Dataset, Selection, Trajectory
 from lamsim_core.store import Store
@@ -35,7 +35,8 @@ def freeze(store: Store, name: str, selection: Selection, *, to_row: ToRow | Non
         to_row: makes the training row of a trajectory; by default the one training uses.
 
     Raises:
-        InvalidInputError: the name cannot be used, or no trajectory is left.
+        InvalidInputError: the name cannot be used, no trajectory is left, or a rule cannot be kept.
+        NotFoundError: a list of outside texts that the selection names is not here.
         StoreWriteError: the dataset could not be written; nothing of it is left.
     """
     name = name.strip()
@@ -44,14 +45,18 @@ def freeze(store: Store, name: str, selection: Selection, *, to_row: ToRow | Non
             "A dataset's name has 1 to 80 letters, digits, spaces and . _ + -, and begins with a letter or digit; "
             f"got {name[:100]!r}."
         )
-    make = to_row or _row_maker()
+    make = to_row or row_maker()
     settings = store.settings
-    chosen = select(store.index, selection)
+    created = now()
+    chosen = choose(store, selection)
     dataset_id = new_id("ds")
     draft = settings.datasets / f".{dataset_id}.tmp"
     try:
         draft.mkdir(parents=True)
-        dataset = _write(store, draft, dataset_id, name, selection, chosen, make)
+        empty = Dataset(
+            id=dataset_id, name=name, created=created, selection=selection, members=(), rows=0, counts={}, hash=""
+        )
+        dataset = _write(store, draft, empty, chosen, make)
         draft.rename(settings.datasets / dataset_id)
         _sync_folder(settings.datasets)
     except OSError as error:
@@ -69,65 +74,74 @@ def freeze(store: Store, name: str, selection: Selection, *, to_row: ToRow | Non
     return dataset
 
 
-def _row_maker() -> ToRow:
-    """Training rows are made by the layer above, which reads datasets: it is found by name, as job handlers are."""
+def row_maker() -> ToRow:
+    """Makes training rows. It lies in the layer above, which reads datasets: it is found by name, as job handlers are."""
     make: ToRow = import_module(_ROW_MAKER).to_row
     return make
 
 
-def _write(
-    store: Store, draft: Path, dataset_id: str, name: str, selection: Selection, chosen: Chosen, to_row: ToRow
-) -> Dataset:
-    left_out = Counter(chosen.left_out)
-    counts: dict[str, Counter[str]] = {key: Counter() for key in ("category", "template", "policy", "calls")}
+def write_rows(store: Store, chosen: Chosen, to_row: ToRow) -> Iterator[tuple[Trajectory, bytes] | LeftOut]:
+    """The line of ``rows.jsonl`` of each trajectory chosen, or why it cannot enter after all."""
+    for row in chosen.rows:
+        try:
+            trajectory = get_trajectory(store.index, row.id)
+        except DamagedRecordError:
+            yield LeftOut(row.id, DAMAGED)
+            continue
+        if held_out(trajectory.task):
+            yield LeftOut(row.id, HELD_OUT)
+        else:
+            yield trajectory, (canonical_json(to_row(trajectory)) + "\n").encode()
+
+
+def _write(store: Store, draft: Path, empty: Dataset, chosen: Chosen, to_row: ToRow) -> Dataset:
+    """Write the folder of a dataset. ``empty`` is its record without what is found out here."""
+    out = list(chosen.out)
+    counts: dict[str, Counter[str]] = {key: Counter() for key in ("category", "template", "policy", "calls", "kind")}
     members: list[str] = []
     digest = rows_digest()
     with (draft / ROWS).open("wb") as file:
-        for row in chosen.rows:
-            try:
-                trajectory = get_trajectory(store.index, row.id)
-            except DamagedRecordError:
-                left_out[DAMAGED] += 1
+        for made in write_rows(store, chosen, to_row):
+            if isinstance(made, LeftOut):
+                out.append(made)
                 continue
-            if held_out(trajectory.task):
-                left_out[HELD_OUT] += 1
-                continue
-            line = (canonical_json(to_row(trajectory)) + "\n").encode()
+            trajectory, line = made
             file.write(line)
             digest.update(line)
-            members.append(row.id)
-            for key, value in _facts(trajectory).items():
+            members.append(trajectory.id)
+            for key, value in _facts(trajectory):
                 counts[key][value] += 1
         file.flush()
         os.fsync(file.fileno())
+    left_out = Counter(each.reason for each in out)
     if not members:
         raise InvalidInputError(_nothing(left_out))
     by = {key: dict(sorted(found.items())) for key, found in counts.items()}
-    dataset = Dataset(
-        id=dataset_id,
-        name=name,
-        created=now(),
-        selection=selection,
-        members=tuple(members),
-        rows=len(members),
-        counts={**by, "left_out": dict(sorted(left_out.items()))},
-        hash=digest.hexdigest(),
-        parent=next((each.id for each in list_datasets(store.settings).datasets if each.name == name), None),
+    same_name = (each.id for each in list_datasets(store.settings).datasets if each.name == empty.name)
+    dataset = empty.model_copy(
+        update={
+            "members": tuple(members),
+            "rows": len(members),
+            "counts": {**by, "left_out": dict(sorted(left_out.items()))},
+            "hash": digest.hexdigest(),
+            "parent": next(same_name, None),
+        }
     )
     _write_synced(draft / CARD, card(dataset))
+    _write_synced(draft / LEFT_OUT, "".join(f"{canonical_json(each._asdict())}\n" for each in out))
     _write_synced(draft / RECORD, canonical_json(dataset.model_dump(mode="json")) + "\n")
     _sync_folder(draft)
     return dataset
 
 
-def _facts(trajectory: Trajectory) -> dict[str, str]:
-    calls = sum(step.call is not None for step in trajectory.steps)
-    return {
-        "category": trajectory.task.category,
-        "template": trajectory.task.template,
-        "policy": trajectory.policy.name,
-        "calls": str(calls),
-    }
+def _facts(trajectory: Trajectory) -> Iterator[tuple[str, str]]:
+    """What a row is counted by; by kind it counts once for each of its task's."""
+    yield "category", trajectory.task.category
+    yield "template", trajectory.task.template
+    yield "policy", trajectory.policy.label
+    yield "calls", str(sum(step.call is not None for step in trajectory.steps))
+    for kind in trajectory.task.kinds:
+        yield "kind", kind
 
 
 def _nothing(left_out: Counter[str]) -> str:

@@ -1,32 +1,75 @@
-"""Which trajectories enter a dataset, and why the others do not."""
+"""Which trajectories enter a dataset, and why the others do not.
+
+The rules are asked in stages: what is looked at at all, what is selected, what people's decisions let in, what is no
+duplicate, what caps and shares have room for, and what is not also found in something that is only for measuring.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from lamsim_core.canonical import content_hash
-from lamsim_core.errors import DamagedRecordError
+from lamsim_core.canonical import content_hash, derive_seed
+from lamsim_core.curate.balance import over_cap, over_share
+from lamsim_core.curate.outside import Outside, load_outside
+from lamsim_core.curate.sifting import contaminated, near_duplicates_of
+from lamsim_core.errors import DamagedRecordError, InvalidInputError
+from lamsim_core.feedback.reward import CUT_SHORT
 from lamsim_core.records import Record, Selection, Task
-from lamsim_core.store import Index
+from lamsim_core.store import Index, Store
 from lamsim_core.store.filters import TrajectoryFilter
-from lamsim_core.store.queries import TrajectoryRow, find_trajectories, get_trajectory
+from lamsim_core.store.queries import TrajectoryRow, ask_ids, find_trajectories, get_trajectory
 from lamsim_core.tools.held_out import split_rules
 
 HELD_OUT = "held-out split"
 NOT_SCORED = "not scored"
 NOT_PASSED = "not passed"
+NOT_FAILED = "passed, where only others are wanted"
 BROKEN_OFF = "broken off before its end"
 EDITED = "with an edited result"
-REJECTED = "rejected"
-NOT_DECIDED = "without a decision that is let in"
+EXCLUDED = "excluded by hand"
+NOT_ASKED = "not returned by the question"
+TOO_SHORT = "fewer steps than wanted"
+TOO_LONG = "more steps than wanted"
 NO_TAG = "without a chosen tag"
 TOO_MANY_ERRORS = "too many failed actions"
+REJECTED = "rejected"
+NOT_DECIDED = "without a decision that is let in"
 DUPLICATE = "duplicate"
-OVER_CAP = "over the cap per template"
+NEAR_DUPLICATE = "near-duplicate"
 DAMAGED = "damaged in the journal"
+OVER_CAP = "over the cap per template"
+OVER_CATEGORY = "over the share of its category"
+OVER_KIND = "over the share of its kind"
+FOUND = {"request": "request", "words": "words in a row", "tool": "tool"}
+"""How contamination is said: ``request also in unseen_tools``."""
+
+STAGES = {
+    "looked at": (),
+    "selected": (
+        HELD_OUT, NOT_SCORED, NOT_PASSED, NOT_FAILED, BROKEN_OFF, EDITED, EXCLUDED, NOT_ASKED, TOO_SHORT, TOO_LONG, NO_TAG,
+        TOO_MANY_ERRORS,
+    ),
+    "accepted": (REJECTED, NOT_DECIDED),
+    "deduplicated": (DUPLICATE, NEAR_DUPLICATE, DAMAGED),
+    "capped": (OVER_CAP, OVER_CATEGORY, OVER_KIND),
+    "decontaminated": None,
+}  # fmt: skip
+"""The stages in order, each with the reasons it leaves out for; the last one has all others."""
 
 _known: WeakKeyDictionary[Index, dict[str, str]] = WeakKeyDictionary()
 """For each index, what ``_replies`` found out."""
+
+
+class LeftOut(NamedTuple):
+    """A trajectory that was looked at and does not enter."""
+
+    trajectory: str
+    reason: str
+    """The first reason that holds."""
+    because: str = ""
+    """The trajectory it repeats, or the words or tool found elsewhere."""
 
 
 class Chosen(Record):
@@ -34,69 +77,202 @@ class Chosen(Record):
 
     rows: tuple[TrajectoryRow, ...]
     """The trajectories that enter, the newest first."""
-    left_out: dict[str, int]
-    """How many were looked at and do not enter, by reason. Each counts once, under the first reason that holds."""
+    out: tuple[LeftOut, ...]
+    """Those looked at that do not, each once."""
 
     @property
     def members(self) -> tuple[str, ...]:
         """Ids of the trajectories that enter, the newest first."""
         return tuple(row.id for row in self.rows)
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many were looked at and do not enter, by reason."""
+        return dict(sorted(Counter(each.reason for each in self.out).items()))
 
-def select(index: Index, selection: Selection) -> Chosen:
-    """Choose trajectories. Policies, categories, templates and runs say which are looked at; the rest leaves some out.
 
-    Whatever the selection says, only training tasks enter: a held-out task never does.
+def funnel(rows: int, left_out: dict[str, int]) -> dict[str, int]:
+    """How many trajectories are left after each stage: of a preview, or of a frozen dataset and its counts."""
+    staged = {reason for reasons in STAGES.values() if reasons for reason in reasons}
+    left = rows + sum(left_out.values())
+    found: dict[str, int] = {}
+    for stage, reasons in STAGES.items():
+        gone = set(left_out) - staged if reasons is None else reasons
+        left -= sum(left_out.get(reason, 0) for reason in gone)
+        found[stage] = left
+    return found
+
+
+def choose(
+    store: Store, selection: Selection, *, as_of: str | None = None, members: Collection[str] = frozenset()
+) -> Chosen:
+    """``select`` with the lists the selection names, as they are kept. Raises also what ``load_outside`` does."""
+    return select(
+        store.index, selection, outside=list(load_outside(store.settings, selection)), as_of=as_of, members=members
+    )
+
+
+def select(
+    index: Index,
+    selection: Selection,
+    *,
+    outside: Sequence[Outside] = (),
+    as_of: str | None = None,
+    members: Collection[str] = frozenset(),
+) -> Chosen:
+    """Choose trajectories. Whatever the selection says, only training tasks enter: a held-out task never does.
+
+    Policies, categories, templates, kinds, runs, origins and times say which are looked at; the rest leaves some out.
+
+    Args:
+        index: of the store.
+        selection: the rules.
+        outside: the lists that ``selection.outside`` names, in that order.
+        as_of: leave aside what was made later than this, as if it were not stored yet.
+        members: ids for which ``as_of`` does not hold.
 
     Raises:
+        InvalidInputError: a list is missing, a time cannot be read, a share cannot be kept, or the question may not be asked.
         StoreError: the index cannot answer.
     """
+    if tuple(each.ref for each in outside) != selection.outside:
+        raise InvalidInputError("The lists of outside texts are not those the selection names.")
     index.sync()
+    rows = [
+        row
+        for row in _candidates(index, selection)
+        if as_of is None or row.id in members or _moment(row.created) <= _moment(as_of)
+    ]
+    asked = set(ask_ids(index, selection.sql)) if selection.sql.strip() else None
+    out: dict[str, LeftOut] = {}
+    fit: list[TrajectoryRow] = []
+    for row in rows:
+        reason = _reason(row, selection, asked)
+        if reason is None:
+            fit.append(row)
+        else:
+            out[row.id] = LeftOut(row.id, reason)
+    left = _in_order(fit, selection)
+    for stage in (_duplicates, _caps, _shares):
+        found = stage(index, left, selection)
+        out |= {each.trajectory: each for each in found}
+        left = [row for row in left if row.id not in out]
+    for row_id, found_in in contaminated(index, left, selection.decontaminate, outside, as_of).items():
+        out[row_id] = LeftOut(row_id, f"{FOUND[found_in.by]} also in {found_in.where}", found_in.what)
+    return Chosen(
+        rows=tuple(row for row in rows if row.id not in out), out=tuple(out[row.id] for row in rows if row.id in out)
+    )
+
+
+def _candidates(index: Index, selection: Selection) -> list[TrajectoryRow]:
+    """What is looked at, the newest first: what the filters let through, and what is included by hand."""
     looked_at = TrajectoryFilter(
         policies=selection.policies,
         categories=selection.categories,
         templates=selection.templates,
         runs=selection.runs,
     )
-    rows = find_trajectories(index, looked_at, limit=None)
-    left_out: Counter[str] = Counter()
-    fit: list[TrajectoryRow] = []
-    for row in rows:
-        reason = _reason(row, selection)
-        if reason is None:
-            fit.append(row)
-        else:
-            left_out[reason] += 1
-    chosen: list[TrajectoryRow] = []
-    taken: Counter[str] = Counter()
-    for row, repeated in _repeated(index, fit):
-        if repeated:
-            left_out[repeated] += 1
-        elif selection.max_per_template is not None and taken[row.template] >= selection.max_per_template:
-            left_out[OVER_CAP] += 1
-        else:
-            taken[row.template] += 1
-            chosen.append(row)
-    return Chosen(rows=tuple(chosen), left_out=dict(sorted(left_out.items())))
+    since, until = (_moment(text) if text else None for text in (selection.since, selection.until))
+    kinds, origins = set(selection.kinds), set(selection.origins)
+    rows = {
+        row.id: row
+        for row in find_trajectories(index, looked_at, limit=None)
+        if (not kinds or kinds & set(row.kinds))
+        and (not origins or ("forked" if row.parent else "plain") in origins)
+        and (since is None or _moment(row.created) >= since)
+        and (until is None or _moment(row.created) < until)
+    }
+    if selection.include:
+        by_hand = find_trajectories(index, TrajectoryFilter(ids=selection.include), limit=None)
+        rows |= {row.id: row for row in by_hand}
+    return sorted(rows.values(), key=lambda row: (row.created, row.id), reverse=True)
 
 
-def _reason(row: TrajectoryRow, selection: Selection) -> str | None:
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise InvalidInputError(f"{text[:60]!r} is no time; write 2026-11-24 or 2026-11-24T17:30 (UTC).") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _reason(row: TrajectoryRow, selection: Selection, asked: Collection[str] | None) -> str | None:
     """Why a trajectory does not enter, or None when nothing about it alone forbids it."""
     if row.split != "train" or _held_out(row.task_seed, row.offered):
         return HELD_OUT
-    if row.ended in ("stopped", "failed"):
+    if row.ended in CUT_SHORT:
         return BROKEN_OFF
     if row.edited:
         return EDITED
-    if selection.passed_only and row.passed is not True:
-        return NOT_SCORED if row.passed is None else NOT_PASSED
-    if row.decision not in selection.decisions:
+    if row.id in selection.exclude:
+        return EXCLUDED
+    if row.id not in selection.include and (reason := _unfit(row, selection, asked)):
+        return reason
+    if row.decision not in selection.decisions and (row.decision == "reject" or row.id not in selection.include):
         return REJECTED if row.decision == "reject" else NOT_DECIDED
+    return None
+
+
+def _unfit(row: TrajectoryRow, selection: Selection, asked: Collection[str] | None) -> str | None:
+    """Which of the rules about outcome, size and tags it does not meet."""
+    wanted = selection.outcomes or (("passed",) if selection.passed_only else ("passed", "failed", "unscored"))
+    if {True: "passed", False: "failed", None: "unscored"}[row.passed] not in wanted:
+        return {True: NOT_FAILED, False: NOT_PASSED, None: NOT_SCORED}[row.passed]
+    if asked is not None and row.id not in asked:
+        return NOT_ASKED
+    if selection.min_steps is not None and row.n_steps < selection.min_steps:
+        return TOO_SHORT
+    if selection.max_steps is not None and row.n_steps > selection.max_steps:
+        return TOO_LONG
     if selection.tags and not set(selection.tags) & set(row.tags):
         return NO_TAG
     if selection.max_errors is not None and row.n_failed > selection.max_errors:
         return TOO_MANY_ERRORS
     return None
+
+
+def _in_order(rows: Sequence[TrajectoryRow], selection: Selection) -> list[TrajectoryRow]:
+    """The order in which rows are kept where not all can be: those included by hand first, then as the selection says."""
+    ordered = list(rows)
+    if selection.keep == "oldest":
+        ordered.reverse()
+    elif selection.keep == "shortest":
+        ordered.sort(key=lambda row: row.n_calls)
+    elif selection.keep == "seeded":
+        ordered.sort(key=lambda row: (derive_seed("keep", selection.seed, row.id), row.id))
+    by_hand = set(selection.include)
+    return sorted(ordered, key=lambda row: row.id not in by_hand)
+
+
+def _duplicates(index: Index, rows: list[TrajectoryRow], selection: Selection) -> list[LeftOut]:
+    found = [LeftOut(row.id, reason) for row, reason in _repeated(index, rows) if reason]
+    if selection.alike is not None:
+        gone = {each.trajectory for each in found}
+        left = [row for row in rows if row.id not in gone]
+        near = near_duplicates_of(index, left, selection.alike)
+        found += [LeftOut(row_id, NEAR_DUPLICATE, first) for row_id, first in near.items()]
+    return found
+
+
+def _caps(index: Index, rows: list[TrajectoryRow], selection: Selection) -> list[LeftOut]:
+    if selection.max_per_template is None:
+        return []
+    over = over_cap(rows, lambda row: row.template, selection.max_per_template)
+    return [LeftOut(row.id, OVER_CAP) for row, gone in zip(rows, over, strict=True) if gone]
+
+
+def _shares(index: Index, rows: list[TrajectoryRow], selection: Selection) -> list[LeftOut]:
+    found: list[LeftOut] = []
+    left = rows
+    if selection.category_shares:
+        over = over_share(left, lambda row: row.category, selection.category_shares)
+        found += [LeftOut(row.id, OVER_CATEGORY) for row, gone in zip(left, over, strict=True) if gone]
+        left = [row for row, gone in zip(left, over, strict=True) if not gone]
+    if selection.kind_shares:
+        shares = {str(kind): share for kind, share in selection.kind_shares.items()}
+        over = over_share(left, lambda row: next((kind for kind in row.kinds if kind in shares), None), shares)
+        found += [LeftOut(row.id, OVER_KIND) for row, gone in zip(left, over, strict=True) if gone]
+    return found
 
 
 def held_out(task: Task) -> bool:

@@ -1,6 +1,7 @@
 """One step: a call meets the world. Whatever the agent wrote, a step answers with an observation and never raises."""
 
 from collections.abc import Mapping
+from copy import copy
 from typing import NamedTuple
 
 from lamsim_core.environment.arguments import did_you_mean
@@ -32,6 +33,12 @@ class Environment:
     def reset(self) -> None:
         """Go back to the first state."""
         self.world = self._origin.copy()
+
+    def copy(self) -> "Environment":
+        """The same environment in the same state; what is done in one does not reach the other."""
+        twin = copy(self)
+        twin.world = self.world.copy()
+        return twin
 
     def initial(self) -> Snapshot:
         """The state before the first step."""

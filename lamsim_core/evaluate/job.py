@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from lamsim_core.agent.policy import PLAIN_POLICIES, make_policy
+from lamsim_core.agent.policy import PLAIN_POLICIES, acting, make_policy
 from lamsim_core.canonical import new_id, now
 from lamsim_core.errors import JobError, ModelError, NotFoundError, StoppedError
 from lamsim_core.evaluate.metrics import Outcomes, compare, evaluation_row, outcomes, reliability
@@ -14,8 +14,8 @@ from lamsim_core.explore.engine import explore
 from lamsim_core.explore.plan import AttemptParams
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.jobs.folder import job_folder, read_record, write_record
-from lamsim_core.models.registry import get_model, reached
-from lamsim_core.records import Evaluation, EvaluationRow, PolicyInfo, Record, Split, Task
+from lamsim_core.models.registry import get_model, reached, require_constrainable
+from lamsim_core.records import Evaluation, EvaluationRow, PolicyInfo, Record, Sampling, Split, Task
 from lamsim_core.settings import Settings
 from lamsim_core.store import Store
 
@@ -28,7 +28,10 @@ class EvaluateParams(AttemptParams):
     """What an evaluation job is asked to do."""
 
     models: tuple[str, ...] = Field(min_length=1, max_length=20)
-    """Models of the registry, or gold, random, noop. Of each pair, the earlier is the one compared against."""
+    """Models of the registry, or gold, random, noop. Of each pair, the earlier is the one compared against.
+
+    ``<model>@constrained`` is a model with constrained calls, so that it can stand beside itself.
+    """
     name: str = Field(default="", max_length=120)
     """What the evaluation is called; by default the models and the split."""
     split: Split = "unseen_instances"
@@ -36,7 +39,7 @@ class EvaluateParams(AttemptParams):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        if len(set(self.models)) < len(self.models):
+        if len({acting(name, self.sampling) for name in self.models}) < len(self.models):
             raise ValueError("each model can be named once")
         return self
 
@@ -44,6 +47,10 @@ class EvaluateParams(AttemptParams):
     def title(self) -> str:
         """The name given, or one made from the models and the split."""
         return self.name.strip() or f"{', '.join(self.models)} on {self.split}"
+
+    def actors(self) -> tuple[str, ...]:
+        """Every model, one after the other."""
+        return self.models
 
 
 class Plan(Record):
@@ -67,7 +74,7 @@ def run(context: JobContext) -> dict[str, Any]:
     """
     params = context.read(EvaluateParams)
     for name in params.models:
-        _require_available(context.settings, name)
+        _require_available(context.settings, *acting(name, params.sampling))
     tasks = params.plan()
     plan = _settle(context, params, tasks)
     with Store(context.settings) as store:
@@ -77,17 +84,19 @@ def run(context: JobContext) -> dict[str, Any]:
     return {
         "evaluation": evaluation.id,
         "name": evaluation.name,
-        "pass_rates": {name: row.pass_rate for name, row in zip(params.models, rows, strict=True)},
-        "reliability": {name: reliability(outcome) for name, outcome in zip(params.models, found, strict=True)},
+        "pass_rates": {row.policy.label: row.pass_rate for row in rows},
+        "reliability": {row.policy.label: reliability(outcome) for row, outcome in zip(rows, found, strict=True)},
     }
 
 
-def _require_available(settings: Settings, name: str) -> None:
+def _require_available(settings: Settings, name: str, sampling: Sampling) -> None:
     """Find out now, not after the models before it have run for an hour."""
     if name not in PLAIN_POLICIES:
         entry = reached(get_model(settings, name))
         if not entry.available:
             raise ModelError(f"The model {name} is not available. {entry.why_not}")
+        if sampling.constrained:
+            require_constrainable(entry)
 
 
 def _settle(context: JobContext, params: EvaluateParams, tasks: Sequence[Task]) -> Plan:
@@ -145,7 +154,8 @@ class _Evaluation:
         """Run what is left of a model's attempts; only what fills this machine's memory needs the lease."""
         if self.context.should_stop():
             raise StoppedError(_STOPPED)  # before a model is loaded for nothing
-        if name in PLAIN_POLICIES or not get_model(self.context.settings, name).needs_memory:
+        model, _ = acting(name, self.params.sampling)
+        if model in PLAIN_POLICIES or not get_model(self.context.settings, model).needs_memory:
             return self._explore(name)
         self._progress(f"{name}: loading the model.")
         with self.context.lease():
@@ -172,6 +182,7 @@ class _Evaluation:
             on_progress=progress,
             should_stop=self.context.should_stop,
             batch=batch,
+            how=self.params.how,
         )
         if summary.stopped:
             raise StoppedError(_STOPPED)
@@ -195,7 +206,7 @@ def _record(
     """The evaluation, made once: a job killed before it could say that it was done stores the same one again."""
     path = context.folder / RESULT
     if not path.exists():
-        results = list(zip(params.models, found, strict=True))
+        results = [(row.policy.label, outcome) for row, outcome in zip(rows, found, strict=True)]
         evaluation = Evaluation(
             id=new_id("evl"),
             name=params.title,

@@ -11,11 +11,14 @@ Outcomes = dict[tuple[str, int], bool]
 
 
 def outcomes(tasks: Sequence[Task], attempts: int, trajectories: Iterable[Trajectory]) -> Outcomes:
-    """What became of every planned attempt. Unfinished and unscored ones did not pass; unplanned ones do not count."""
+    """What became of every planned attempt. Unfinished and unscored ones did not pass; unplanned ones do not count.
+
+    Only plain attempts pass: what feedback or a search helped to is no pass of the policy.
+    """
     planned: Outcomes = {(task.key, attempt): False for task in tasks for attempt in range(attempts)}
     for trajectory in trajectories:
         place = (trajectory.task.key, trajectory.attempt)
-        if place in planned and trajectory.passed is True:
+        if place in planned and trajectory.passed is True and trajectory.plain:
             planned[place] = True
     return planned
 

@@ -64,7 +64,7 @@ def _results(rows: Sequence[EvaluationRow]) -> str:
         ),
         [
             (
-                _plain(row.policy.name),
+                _plain(row.policy.label),
                 f"{row.passed} of {row.planned}",
                 f"{row.pass_rate:.1%}",
                 f"{row.low:.1%} to {row.high:.1%}",
@@ -103,7 +103,7 @@ def _categories(rows: Sequence[EvaluationRow]) -> str:
     return _table(
         ("policy", *(_plain(name) for name in names)),
         [
-            (_plain(row.policy.name), *("{} of {}".format(*row.by_category.get(name, (0, 0))) for name in names))
+            (_plain(row.policy.label), *("{} of {}".format(*row.by_category.get(name, (0, 0))) for name in names))
             for row in rows
         ],
     )
@@ -115,7 +115,7 @@ def _errors(rows: Sequence[EvaluationRow]) -> str:
         return "No action failed a check."
     return _table(
         ("policy", *(_plain(name) for name in names)),
-        [(_plain(row.policy.name), *(str(row.errors.get(name, 0)) for name in names)) for row in rows],
+        [(_plain(row.policy.label), *(str(row.errors.get(name, 0)) for name in names)) for row in rows],
     )
 
 
@@ -124,7 +124,7 @@ def _policies(rows: Sequence[EvaluationRow]) -> str:
         ("policy", "kind", "model", "adapter", "weights", "temperature", "run"),
         [
             (
-                _plain(row.policy.name),
+                _plain(row.policy.label),
                 row.policy.kind,
                 f"`{row.policy.model_hash[:12]}`" if row.policy.model_hash else "none",
                 f"`{row.policy.adapter_hash[:12]}`" if row.policy.adapter_hash else "none",

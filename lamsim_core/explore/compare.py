@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from lamsim_core.canonical import content_hash
 from lamsim_core.records import Record, Step
 
-Part = Literal["call", "state_before", "observation", "shown", "changes", "state_after"]
+Part = Literal["call", "state_before", "observation", "shown", "changes", "state_after", "feedback"]
 """What is compared of a step, in the order in which it comes about."""
 
 PARTS: dict[Part, str] = {
@@ -19,6 +19,7 @@ PARTS: dict[Part, str] = {
     "shown": "what the agent was told",
     "changes": "the changed rows",
     "state_after": "the state after",
+    "feedback": "the feedback",
 }
 """The parts, in words."""
 
@@ -45,6 +46,8 @@ def part_of(step: Step, part: Part) -> JsonValue:
     if part in ("observation", "shown"):
         result = step.observation if part == "observation" else step.shown
         return None if result is None else result.model_dump(mode="json")
+    if part == "feedback":
+        return step.feedback
     return step.state_before if part == "state_before" else step.state_after
 
 
@@ -85,7 +88,7 @@ class Cost(Record):
 
 def cost_of(steps: Sequence[Step], seconds: float) -> Cost:
     """What an attempt of these steps cost that took so long."""
-    usages = [step.usage for step in steps if step.usage is not None]
+    usages = [usage for step in steps for usage in step.costs]
     return Cost(
         turns=sum(step.reply is not None for step in steps),
         calls=sum(step.call is not None for step in steps),

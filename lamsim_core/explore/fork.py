@@ -9,18 +9,15 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from lamsim_core.agent.parse import OPEN, parse_reply
-from lamsim_core.agent.policy import Policy, reference_reply, spoken
-from lamsim_core.agent.prompt import call_text
-from lamsim_core.canonical import canonical_json, derive_seed
+from lamsim_core.agent.parse import OPEN
+from lamsim_core.agent.policy import Policy, by_hand, reference_reply, spoken
+from lamsim_core.canonical import derive_seed
 from lamsim_core.errors import InvalidInputError, ModelError
+from lamsim_core.explore.edits import edited_result, typed_reply
 from lamsim_core.explore.episode import Event, Start, run_attempt
 from lamsim_core.models.backend import Completion
 from lamsim_core.records import GoldCall, Observation, Parent, PolicyInfo, Step, Task, ToolCall, Trajectory
 from lamsim_core.tasks import build_environment
-
-LONGEST_EDIT = 20_000
-"""Characters of a typed message or result."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +65,8 @@ class Fork:
         run: str,
         max_steps: int,
         should_stop: Callable[[], bool] = lambda: False,
+        tell: Callable[[Step], Observation | None] = lambda step: None,
+        trajectory_id: str | None = None,
     ) -> Iterator[Event]:
         """Take the steps over and let ``policy`` go on; events as of ``run_attempt``.
 
@@ -76,6 +75,8 @@ class Fork:
             run: the run it belongs to.
             max_steps: turns allowed, those taken over included.
             should_stop: asked while it runs.
+            tell: asked after each call of its own what the agent is told instead of its result.
+            trajectory_id: what the trajectory is called, where that has to be known before it ends.
 
         Raises:
             DivergenceError: the steps to take over do not come out as they are recorded.
@@ -90,6 +91,8 @@ class Fork:
             max_steps=max_steps,
             should_stop=should_stop,
             start=Start(self.parent, self.taken, self.seed),
+            tell=tell,
+            trajectory_id=trajectory_id,
         )
 
 
@@ -122,14 +125,14 @@ def fork_at(
     if not 0 <= step <= len(steps):
         raise InvalidInputError(f"This attempt has {len(steps)} steps; a fork can take over 0 to {len(steps)} of them.")
     taken = list(steps[:step])
-    if taken and taken[-1].call is None:
+    if taken and taken[-1].call is None and taken[-1].feedback is None:
         raise InvalidInputError(
             f"Step {step} closes the attempt with a message; nothing comes after it. Fork there to act otherwise."
         )
-    told = None if result is None else _edited(taken, result)
+    told = None if result is None else edited_result(taken[-1] if taken else None, result)
     if told is not None:
         taken[-1] = taken[-1].model_copy(update={"shown": told})
-    reply = None if action is None else _typed(action)
+    reply = None if action is None else typed_reply(action)
     parent = Parent(trajectory=origin.id, step=step, action=reply, result=told)
     return Fork(origin, parent, attempt, tuple(_whole_turn(taken, steps[step:])))
 
@@ -189,36 +192,8 @@ class _Typed:
     ) -> Iterator[str | Completion]:
         """What was typed, when it is its turn."""
         if len(steps) == self._step:
-            return spoken(self._reply)
+            return iter((self._reply, by_hand(self._reply)))
         return self._policy.reply(task, steps, seed, should_stop)
-
-
-def _typed(action: str | GoldCall) -> str:
-    """The reply for an action a person typed."""
-    if isinstance(action, GoldCall):
-        text = call_text(action)
-    elif OPEN in action or not action.strip():
-        raise InvalidInputError("A message to the user is plain text that is not empty. Use the form to make a call.")
-    else:
-        text = action.strip()
-    if len(text) > LONGEST_EDIT:
-        raise InvalidInputError(f"At most {LONGEST_EDIT:,} characters can be typed; this is {len(text):,}.")
-    if isinstance(action, GoldCall) and len(parse_reply(text).calls) != 1:
-        raise InvalidInputError("An argument holds the mark that opens a call, so that this would be several calls.")
-    return text
-
-
-def _edited(taken: Sequence[Step], content: JsonValue) -> Observation:
-    """The result of the last step with another content: it ran, or did not, as it did."""
-    if not taken or taken[-1].observation is None:
-        raise InvalidInputError("There is no result before this step that could be edited.")
-    try:
-        length = len(canonical_json(content))
-    except (ValueError, TypeError) as error:
-        raise InvalidInputError(f"The result has to be JSON, without NaN or infinity: {error}.") from error
-    if length > LONGEST_EDIT:
-        raise InvalidInputError(f"A result can be {LONGEST_EDIT:,} characters of JSON long; this is {length:,}.")
-    return taken[-1].observation.model_copy(update={"content": content})
 
 
 def _whole_turn(taken: Sequence[Step], rest: Sequence[Step]) -> Iterator[Step]:

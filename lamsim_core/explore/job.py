@@ -1,17 +1,20 @@
 """Exploration as a job: plan, run, store; a resumed job goes on where it was."""
 
-from typing import Any, Literal
+from collections import defaultdict
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from lamsim_core.agent.policy import PLAIN_POLICIES, make_policy
+from lamsim_core.agent.policy import PLAIN_POLICIES, acting, make_policy
 from lamsim_core.canonical import new_id
-from lamsim_core.explore.engine import Summary, carry_out, explore
+from lamsim_core.explore.curriculum import Order, learned_order
+from lamsim_core.explore.engine import Begun, Summary, carry_out, explore
+from lamsim_core.explore.modes import How
 from lamsim_core.explore.plan import AttemptParams
 from lamsim_core.explore.worker import Work
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.models.registry import get_model
-from lamsim_core.records import Split, Task
+from lamsim_core.records import Mode, Split, Task, Trajectory
 from lamsim_core.store import Store
 
 RUN_FILE = "run.txt"
@@ -24,12 +27,35 @@ class ExploreParams(AttemptParams):
     """A model of the registry, or gold, random or noop."""
     split: Split = "train"
     tasks: int = Field(default=20, ge=1, le=100_000)
+    mode: Mode = "single"
+    """How attempts are made; the numbers below belong to one mode each."""
+    repairs: int = Field(default=2, ge=1, le=50)
+    candidates: int = Field(default=4, ge=2, le=64)
+    width: int = Field(default=3, ge=2, le=64)
+    nodes: int = Field(default=24, ge=2, le=10_000)
+    order: Order = "planned"
+    """In which order the tasks are tried."""
     executor: Literal["local", "ray"] = "local"
     """Who makes the attempts: this process, or workers under Ray."""
     workers: int = Field(default=2, ge=1, le=1000)
     """Workers under Ray, each a process with a model of its own."""
     address: str | None = Field(default=None, max_length=300)
     """The Ray cluster they run on, as host:port; without one Ray runs on this machine for as long as the job."""
+
+    @property
+    def how(self) -> How:
+        """How attempts are made."""
+        return How(**{name: getattr(self, name) for name in How.model_fields})
+
+    @model_validator(mode="after")
+    def _chance(self) -> Self:
+        if self.mode in ("best_of", "tree") and self.temperature == 0 and self.model not in PLAIN_POLICIES:
+            raise ValueError("at temperature 0 every reply is the same, so there is nothing to choose from; raise it")
+        return self
+
+    def actors(self) -> tuple[str, ...]:
+        """The one who acts."""
+        return (self.model,)
 
     @property
     def in_memory_here(self) -> bool:
@@ -44,25 +70,30 @@ def run(context: JobContext) -> dict[str, Any]:
     store = Store(context.settings)
     try:
         tasks = params.plan()
-        plain = params.model in PLAIN_POLICIES or not get_model(context.settings, params.model).needs_memory
+        if params.order == "curriculum":
+            tasks = learned_order(context.settings, tasks, params.model, without_run=run_id)
+        model, _ = acting(params.model, params.sampling)
+        plain = model in PLAIN_POLICIES or not get_model(context.settings, model).needs_memory
         if plain or not params.in_memory_here:
             summary = _explore(context, store, params, tasks, run_id)
         else:
             context.progress(0, params.tasks * params.attempts, "Loading the model.")
             with context.lease():
                 summary = _explore(context, store, params, tasks, run_id)
-        done = stored_attempts(store, run_id)
+        stored = stored_attempts(store, run_id)
     finally:
         store.close()
-    passed = sum(1 for outcome in done.values() if outcome)
+    passed = sum(any(path.passed for path in made) for made in stored.values())
     return {
         "run": run_id,
         "model": params.model,
         "split": params.split,
+        "mode": params.mode,
         "planned": summary.planned,
-        "finished": len(done),
+        "finished": sum(params.how.finished(made, params.max_steps) for made in stored.values()),
         "passed": passed,
         "pass_rate": passed / summary.planned,
+        "trajectories": sum(map(len, stored.values())),
         "stopped": summary.stopped,
     }
 
@@ -77,16 +108,21 @@ def run_of(context: JobContext, file: str) -> str:
     return run_id
 
 
-def stored_attempts(store: Store, run_id: str) -> dict[tuple[str, int], bool]:
-    """Task key and attempt of what a run has stored, with whether it passed."""
-    return {(t.task.key, t.attempt): t.passed is True for t in store.read_run(run_id)}
+def stored_attempts(store: Store, run_id: str) -> dict[tuple[str, int], list[Trajectory]]:
+    """What a run has stored of each attempt, by task key and attempt: one trajectory, or the paths of a tree in order."""
+    found: dict[tuple[str, int], list[Trajectory]] = defaultdict(list)
+    for trajectory in store.read_run(run_id):
+        found[trajectory.task.key, trajectory.attempt].append(trajectory)
+    return dict(found)
 
 
 def _explore(context: JobContext, store: Store, params: ExploreParams, tasks: list[Task], run_id: str) -> Summary:
-    batch = params.together(params.model)
-    done = set(stored_attempts(store, run_id))
+    how, stored = params.how, stored_attempts(store, run_id)
+    done = {place for place, made in stored.items() if how.finished(made, params.max_steps)}
+    begun = {place: made for place, made in stored.items() if place not in done}
     if params.executor == "ray":
-        return _explore_with_ray(context, params, tasks, run_id, done, batch)
+        return _explore_with_ray(context, params, tasks, run_id, done, begun)
+    batch = params.together(params.model)
     policy = make_policy(context.settings, params.model, params.sampling, quantisation=params.quantisation, batch=batch)
     return explore(
         tasks,
@@ -99,13 +135,21 @@ def _explore(context: JobContext, store: Store, params: ExploreParams, tasks: li
         on_progress=context.progress,
         should_stop=context.should_stop,
         batch=batch,
+        how=how,
+        begun=begun,
     )
 
 
 def _explore_with_ray(
-    context: JobContext, params: ExploreParams, tasks: list[Task], run_id: str, done: set[tuple[str, int]], batch: int
+    context: JobContext,
+    params: ExploreParams,
+    tasks: list[Task],
+    run_id: str,
+    done: set[tuple[str, int]],
+    begun: Begun,
 ) -> Summary:
-    from lamsim_core.explore.ray_pool import ray_pool
+    from lamsim_core.explore.ray_cluster import ray_cluster, ray_here
+    from lamsim_core.explore.ray_pool import RayPool
 
     work = Work(
         settings=context.settings,
@@ -114,10 +158,13 @@ def _explore_with_ray(
         model=params.model,
         sampling=params.sampling,
         quantisation=params.quantisation,
-        batch=batch,
+        batch=params.together(params.model),
+        how=params.how,
     )
     context.progress(len(done), len(tasks) * params.attempts, "Starting Ray.")
-    with ray_pool(work, params.workers, params.address) as pool:
+    workers, address = params.workers, params.address
+    with ray_here(workers) if address is None else ray_cluster(address, workers) as cluster:
+        pool = RayPool(work, workers, cluster, begun)
         return carry_out(
             tasks,
             pool,

@@ -3,19 +3,21 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from lamsim_core.agent.policy import PLAIN_POLICIES, HumanPolicy, ModelPolicy, Policy, make_policy
-from lamsim_core.canonical import new_id
+from lamsim_core.canonical import new_id, now
 from lamsim_core.errors import LamsimError
-from lamsim_core.explore.episode import Acted, Ended, Event, Token, run_attempt
+from lamsim_core.explore.debugger import Debugger, Pausing
+from lamsim_core.explore.edits import typed_reply
+from lamsim_core.explore.episode import Acted, Ended, Event, Token, attempt_seed, run_attempt, versions
 from lamsim_core.explore.fork import Fork, RestOfReference
 from lamsim_core.models.backend import Backend
-from lamsim_core.models.registry import open_backend
-from lamsim_core.records import GoldCall, Parent, Sampling, Step, Task, Trajectory
+from lamsim_core.models.registry import get_model, open_backend, require_constrainable
+from lamsim_core.records import GoldCall, Parent, PolicyInfo, Sampling, Step, Task, Trajectory
 from lamsim_core.settings import Settings
 
-LiveState = Literal["loading", "running", "your_turn", "finished", "stopped", "failed"]
+LiveState = Literal["loading", "running", "paused", "your_turn", "finished", "stopped", "failed"]
 KEPT = 50
 """Ended runs kept in memory."""
 
@@ -24,7 +26,13 @@ class LiveRun:
     """What a page may read, at any time, of an attempt that runs in another thread."""
 
     def __init__(
-        self, task: Task, policy_name: str, sampling: Sampling, attempt: int, fork: Fork | None = None
+        self,
+        task: Task,
+        policy_name: str,
+        sampling: Sampling,
+        attempt: int,
+        fork: Fork | None = None,
+        pausing: Pausing | None = None,
     ) -> None:
         self.id = new_id("live")
         """Also the run the trajectory is stored under."""
@@ -34,7 +42,8 @@ class LiveRun:
         self.attempt = attempt
         self.fork = fork
         """Where it goes on from, when it does not start at the beginning."""
-        self.state: LiveState = "loading"
+        self.trajectory_id = new_id("trj")
+        """What the attempt will be stored under, so that it can be forked while it runs."""
         self.steps: tuple[Step, ...] = ()
         self.partial = ""
         """The reply being written."""
@@ -45,8 +54,24 @@ class LiveRun:
         self._started = time.perf_counter()
         self._ended: float | None = None
         self._stop = threading.Event()
+        self.debugger = Debugger(self._stop.is_set, pausing)
+        """Holds it and changes what comes next, unless a person acts all along."""
+        self._state: LiveState = "loading"
+        self._info: PolicyInfo | None = None
         self._policy: Policy | None = None
         self._thread: threading.Thread | None = None
+
+    @property
+    def state(self) -> LiveState:
+        """What it is doing."""
+        if self.alive and self.debugger.hold is not None:
+            return "your_turn" if self.debugger.taken and self.debugger.hold.can_act else "paused"
+        return self._state
+
+    @property
+    def resting(self) -> bool:
+        """Whether it waits for a person, for as long as that takes."""
+        return self.state in ("paused", "your_turn")
 
     @property
     def parent(self) -> Parent | None:
@@ -60,8 +85,31 @@ class LiveRun:
 
     @property
     def seconds(self) -> float:
-        """Time since the start, or the time it took."""
-        return (self._ended or time.perf_counter()) - self._started
+        """Time since the start, or the time it took; not the time it was held."""
+        return (self._ended or time.perf_counter()) - self._started - self.debugger.seconds
+
+    def so_far(self) -> Trajectory | None:
+        """The attempt as it would be stored were it stopped now, or as it is stored; None when there is nothing of it yet."""
+        if self.trajectory is not None or self._info is None or not self.alive:
+            return self.trajectory
+        return Trajectory(
+            id=self.trajectory_id,
+            run=self.id,
+            created=now(),
+            task=self.task,
+            attempt=self.attempt,
+            seed=self.fork.seed if self.fork is not None else attempt_seed(self.task, self.attempt),
+            policy=self._info,
+            parent=self.parent,
+            steps=self.steps,
+            ended="stopped",
+            answer=None,
+            verdicts=(),
+            passed=None,
+            reward=None,
+            seconds=self.seconds,
+            versions=versions(),
+        )
 
     def stop(self) -> None:
         """Ask it to stop; it ends after the token being written."""
@@ -73,15 +121,24 @@ class LiveRun:
             self._thread.join(timeout)
         return not self.alive
 
+    def settle(self, seconds: float) -> None:
+        """Give it the moment it needs to end, or to wait for a person, so that this is what is seen next."""
+        until = time.monotonic() + seconds
+        while self.alive and not self.resting and time.monotonic() < until:
+            time.sleep(0.02)
+
     def act(self, reply: str | GoldCall) -> None:
-        """Hand in the next reply of a person who acts as the agent.
+        """Hand in the next reply of a person who acts as the agent, all along or after taking over.
 
         Raises:
-            LamsimError: it is not a person's turn.
+            LamsimError: it is not a person's turn, or the reply cannot be used.
         """
+        if self.alive and self.debugger.hold is not None:
+            self.debugger.act(self.debugger.hold.number, typed_reply(reply))
+            return
         if not isinstance(self._policy, HumanPolicy) or not self.alive:
             raise LamsimError("This run is not waiting for you: it has ended, or a model acts in it.")
-        self.state = "running"
+        self._state = "running"
         self._policy.act(reply)
 
     def begin(
@@ -95,15 +152,15 @@ class LiveRun:
 
     def _run(self, settings: Settings, on_trajectory: Callable[[Trajectory], object], quantisation: str | None) -> None:
         try:
-            if self.fork is not None and self.policy_name == RestOfReference.info.name:
-                self._policy = RestOfReference()
+            if self.policy_name == RestOfReference.info.name:
+                self._policy = RestOfReference()  # goes on wherever a person or another attempt has led it
             else:
                 self._policy = _policy(settings, self.policy_name, self.sampling, quantisation)
             self._follow(self._policy, on_trajectory)
         except LamsimError as error:
-            self.error, self.state = str(error), "failed"
+            self.error, self._state = str(error), "failed"
         except Exception as error:  # the page must say that it ended; the traceback goes to the app's log
-            self.error, self.state = f"The run broke down: {type(error).__name__}.", "failed"
+            self.error, self._state = f"The run broke down: {type(error).__name__}.", "failed"
             raise
         finally:
             self.partial, self._policy = "", None  # an ended run must not keep a model in memory
@@ -112,26 +169,38 @@ class LiveRun:
     def _follow(self, policy: Policy, on_trajectory: Callable[[Trajectory], object]) -> None:
         resting: LiveState = "your_turn" if isinstance(policy, HumanPolicy) else "running"
         given = self.fork.given if self.fork is not None else 0
-        self.state = "running" if given else resting
+        self._info = policy.info
+        self._state = "running" if given else resting
         for event in self._events(policy):
             if isinstance(event, Token):
                 if self.first_token_seconds is None:
                     self.first_token_seconds = self.seconds
                 self.partial += event.text
             elif isinstance(event, Acted):
-                self.steps, self.partial = (*self.steps, event.step), ""
-                self.state = resting if len(self.steps) >= given else "running"
+                self.steps, self.partial = (*self.steps[: event.step.index], event.step), ""
+                self._state = resting if len(self.steps) >= given else "running"
             elif isinstance(event, Ended):
-                on_trajectory(event.trajectory)
-                self.trajectory = event.trajectory
-                self.error = event.trajectory.error
-                self.state = {"stopped": "stopped", "failed": "failed"}.get(event.trajectory.ended, "finished")  # type: ignore[assignment]
+                # Somebody may have looked at it for hours: that is no time the attempt took.
+                took = event.trajectory.seconds - self.debugger.seconds
+                trajectory = event.trajectory.model_copy(update={"seconds": took})
+                on_trajectory(trajectory)
+                self.trajectory = trajectory
+                self.error = trajectory.error
+                self._state = {"stopped": "stopped", "failed": "failed"}.get(trajectory.ended, "finished")  # type: ignore[assignment]
 
     def _events(self, policy: Policy) -> Iterator[Event]:
-        most, stop = self.sampling.max_steps, self._stop.is_set
+        by_person = isinstance(policy, HumanPolicy)  # who looks at everything as it is
+        given: dict[str, Any] = {
+            "run": self.id,
+            "max_steps": self.sampling.max_steps,
+            "should_stop": self._stop.is_set,
+            "tell": self.debugger.tell if not by_person else lambda step: None,
+            "trajectory_id": self.trajectory_id,
+        }
+        acting = policy if by_person else self.debugger.around(policy)
         if self.fork is not None:
-            return self.fork.run(policy, run=self.id, max_steps=most, should_stop=stop)
-        return run_attempt(self.task, policy, run=self.id, attempt=self.attempt, max_steps=most, should_stop=stop)
+            return self.fork.run(acting, **given)
+        return run_attempt(self.task, acting, attempt=self.attempt, **given)
 
 
 def _policy(settings: Settings, name: str, sampling: Sampling, quantisation: str | None) -> Policy:
@@ -139,6 +208,8 @@ def _policy(settings: Settings, name: str, sampling: Sampling, quantisation: str
     global _kept
     if name in (*PLAIN_POLICIES, "human"):
         return make_policy(settings, name, sampling)
+    if sampling.constrained:
+        require_constrainable(get_model(settings, name))
     with _loading:
         if _kept is None or _kept[0] != (name, quantisation):
             _kept = None  # a run that still uses the old model keeps it until it ends
@@ -161,9 +232,10 @@ def start_live(
     attempt: int,
     on_trajectory: Callable[[Trajectory], object],
     quantisation: str | None = None,
+    pausing: Pausing | None = None,
 ) -> LiveRun:
     """Start an attempt in the background of this process."""
-    return _begin(LiveRun(task, policy_name, sampling, attempt), settings, on_trajectory, quantisation)
+    return _begin(LiveRun(task, policy_name, sampling, attempt, pausing=pausing), settings, on_trajectory, quantisation)
 
 
 def start_fork(
@@ -173,6 +245,7 @@ def start_fork(
     sampling: Sampling,
     *,
     on_trajectory: Callable[[Trajectory], object],
+    pausing: Pausing | None = None,
 ) -> LiveRun:
     """Start a fork of a stored attempt in the background of this process.
 
@@ -180,7 +253,7 @@ def start_fork(
         InvalidInputError: no turn is left to go on.
     """
     fork.require_turn(sampling.max_steps)
-    run = LiveRun(fork.task, policy_name, sampling, fork.attempt, fork)
+    run = LiveRun(fork.task, policy_name, sampling, fork.attempt, fork, pausing)
     return _begin(run, settings, on_trajectory, None)
 
 

@@ -2,7 +2,9 @@
 
 from pydantic import Field
 
-from lamsim_core.agent.policy import PLAIN_POLICIES
+from lamsim_core.agent.policy import PLAIN_POLICIES, acting
+from lamsim_core.explore.modes import How
+from lamsim_core.models.grammar import check_grammars
 from lamsim_core.records import Record, Sampling, Split, Task
 from lamsim_core.tasks import plan_tasks
 
@@ -21,6 +23,12 @@ class AttemptParams(Record):
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_new_tokens: int = Field(default=160, ge=1, le=4096)
     max_steps: int = Field(default=8, ge=1, le=100)
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Tokens written in one attempt in all, after which no further reply is begun."""
+    max_seconds: float | None = Field(default=None, gt=0)
+    """Time of one attempt; one that meets it is not scored."""
+    constrained: bool = False
+    """Whether models can only write calls in their right form."""
     categories: tuple[str, ...] = ()
     """Only these; empty means all."""
     templates: tuple[str, ...] = ()
@@ -37,12 +45,29 @@ class AttemptParams(Record):
             top_p=self.top_p,
             max_new_tokens=self.max_new_tokens,
             max_steps=self.max_steps,
+            constrained=self.constrained,
         )
+
+    @property
+    def how(self) -> How:
+        """How attempts are made: plainly, within the limits."""
+        return How(max_tokens=self.max_tokens, max_seconds=self.max_seconds)
+
+    def actors(self) -> tuple[str, ...]:
+        """Everybody who acts, by name."""
+        return ()
 
     def together(self, model: str) -> int:
         """Attempts this model or policy makes at the same time; those that need no model gain nothing by it."""
         return 1 if model in PLAIN_POLICIES else self.batch
 
     def plan(self) -> list[Task]:
-        """The instances to try, the same for the same parameters."""
-        return plan_tasks(self.split, self.tasks, categories=self.categories, templates=self.templates, seed=self.seed)
+        """The instances to try, the same for the same parameters.
+
+        Raises:
+            InvalidInputError: nothing fits, or calls are to be constrained and the schema of an offered tool does not allow it.
+        """
+        tasks = plan_tasks(self.split, self.tasks, categories=self.categories, templates=self.templates, seed=self.seed)
+        if any(acting(name, self.sampling)[1].constrained for name in self.actors()):
+            check_grammars(task.tools for task in tasks)
+        return tasks

@@ -1,13 +1,16 @@
 """Replaying a stored attempt: its own replies in a fresh world, each step held against the record."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lamsim_core.agent.policy import ReplayPolicy
 from lamsim_core.canonical import canonical_json
-from lamsim_core.errors import LamsimError
+from lamsim_core.environment import Snapshot
+from lamsim_core.errors import DivergenceError, LamsimError
 from lamsim_core.explore.compare import PARTS, Part, part_of, side_by_side
-from lamsim_core.explore.episode import Acted, run_attempt
-from lamsim_core.records import Record, Step, Trajectory
+from lamsim_core.explore.episode import Acted, Episode, run_attempt
+from lamsim_core.explore.manner import Manner
+from lamsim_core.records import Ending, Record, Step, Task, Trajectory
+from lamsim_core.tasks import build_environment
 
 REPLAYED: tuple[Part, ...] = tuple(part for part in PARTS if part != "shown")
 """What is compared: what a person put in place of a result is no work of the world's, and does not come out of it."""
@@ -71,9 +74,8 @@ def replay(trajectory: Trajectory) -> Replay:
     Compared are every action as it was read, the state hashes before and after, the result and the changed rows; not the
     verdicts, which newer checks may change (see ``judge_again``), and not times.
     """
-    replies = [step.reply for step in trajectory.steps if step.reply is not None]
     try:
-        found = _steps(trajectory, replies)
+        found = steps_again(trajectory)
     except (LamsimError, LookupError, ValueError) as error:
         why = str(error) if isinstance(error, LamsimError) else f"it asks for something that is gone ({error})"
         return Replay(
@@ -89,6 +91,29 @@ def replay(trajectory: Trajectory) -> Replay:
         step=first.place, part=part, recorded=_text(first.left, part), found=_text(first.right, part)
     )
     return Replay(trajectory=trajectory.id, steps=steps, first=divergence)
+
+
+def world_after(task: Task, steps: Sequence[Step], index: int) -> Snapshot:
+    """Every table of the world as the step at ``index`` left it: its calls done again in a fresh world.
+
+    Raises:
+        DivergenceError: the world is not what is recorded of that step, or the task cannot be built any more.
+    """
+    try:
+        environment = build_environment(task)
+    except (LamsimError, LookupError, ValueError) as error:
+        raise DivergenceError(
+            "The world of this task cannot be built any more, so its tables cannot be shown."
+        ) from error
+    for step in steps[: index + 1]:
+        if step.call is not None:
+            environment.step(step.call)
+        if environment.world.state_hash() != step.state_after:
+            raise DivergenceError(
+                f"Built again, the world is not what is recorded after step {step.index + 1}: tools or worlds have changed"
+                " since. So its tables are not shown."
+            )
+    return environment.world.snapshot()
 
 
 class ReplayCount(Record):
@@ -126,15 +151,36 @@ def replay_all(trajectories: Iterable[Trajectory]) -> ReplayCount:
     )
 
 
-def _steps(trajectory: Trajectory, replies: list[str]) -> list[Step]:
+def steps_again(trajectory: Trajectory) -> list[Step]:
+    """The steps that come of the recorded replies, with what was told beside the results.
+
+    Raises:
+        LamsimError, LookupError, ValueError: the task cannot be built any more.
+    """
+    replies = [step.reply for step in trajectory.steps if step.reply is not None]
     events = run_attempt(
         trajectory.task,
         ReplayPolicy(replies),
         run="replay",
         attempt=trajectory.attempt,
         max_steps=len(replies),
+        manner=_AsTold(trajectory),
     )
-    return [event.step for event in events if isinstance(event, Acted)]
+    return list({event.step.index: event.step for event in events if isinstance(event, Acted)}.values())
+
+
+class _AsTold(Manner):
+    """What the agent was told beside results is told again, from the record: like verdicts, newer checks may change it."""
+
+    def __init__(self, trajectory: Trajectory) -> None:
+        self._told = {step.turn: step.feedback for step in trajectory.steps if step.feedback is not None}
+
+    def after(self, episode: Episode, ended: Ending | None) -> Ending | None:
+        said = self._told.get(len(episode.turns) - 1)
+        if said is None:
+            return ended
+        episode.tell(said)
+        return None
 
 
 def _text(step: Step | None, part: Part) -> str:

@@ -24,6 +24,9 @@ _ASKS = re.compile(
     r"(?:tell|give) me|let me know|i(?:'d| would)? (?:still )?need|need to know|is missing|missing)\b"
 )
 
+_SENTENCES = re.compile(r"[^.!?\n]+[.!?]*")
+_PLAINLY = re.compile(r"(?:no,? |sorry,? )*i(?: can ?not|(?: a|')m unable| can't)(?: do (?:it|that|this))?")
+
 
 def leaks(instruction: str, answer: ExpectedAnswer) -> bool:
     """Whether the request already gives its own answer away. A number in it counts whatever its unit."""
@@ -39,18 +42,39 @@ def judge_answer(text: str, instruction: str, answer: ExpectedAnswer) -> str | N
     """Why ``text`` is not the expected answer, in a sentence for the agent; None when it is."""
     text = text[:LONGEST]
     if answer.kind == "decline":
-        if _DECLINES.search(normalise(text)):
+        if _DECLINES.search(_own_words(text, instruction)):
             return None
         return "None of the offered tools can do this; the closing message should say so."
     if answer.kind == "ask":
-        return _judge_question(text, answer)
+        return _judge_question(_own_words(text, instruction), answer)
     if answer.kind == "number":
         return _judge_number(text, instruction, answer)
     return _judge_names(text, instruction, answer)
 
 
+def _own_words(text: str, instruction: str) -> str:
+    """What a message says, normalised, without the sentences that only repeat words of the request.
+
+    "Can't come" in answer to a request that says so declines nothing, and its own question asks for nothing. "I can't."
+    declines all the same.
+    """
+    request = _words(instruction[:LONGEST])
+    own = []
+    for sentence in _SENTENCES.findall(text):
+        said = normalise(sentence)
+        if said and (_words(said) not in request or _PLAINLY.fullmatch(said)):
+            own.append(said + sentence[-1])
+    return " ".join(own)
+
+
+def _words(text: str) -> str:
+    """The words of a text with a blank around each, so that whole words are found in whole words."""
+    plain = re.sub(r"[^\w']+", " ", normalise(text)).strip()
+    return f" {plain} "
+
+
 def _judge_question(text: str, answer: ExpectedAnswer) -> str | None:
-    if not _ASKS.search(normalise(text)) and "?" not in text:
+    if not _ASKS.search(text):
         return "The request lacks a value that cannot be looked up; the closing message should ask the user for it."
     about = _values(answer)
     if not any(names(text, word) for word in about):

@@ -24,6 +24,9 @@ def ending_answered(attempt: Attempt) -> Iterator[Finding]:
     reasons = {
         "step_limit": "The attempt met its limit of steps before the agent closed it.",
         "token_limit": "A reply met the token limit before it was complete.",
+        "token_budget": "The attempt met its limit of tokens before the agent closed it.",
+        "time_limit": "The attempt met its limit of time before its end.",
+        "abandoned": "A search left this path before its end.",
         "stopped": "The attempt was stopped before its end.",
         "failed": "The policy broke down.",
     }
@@ -37,7 +40,7 @@ def ending_answered(attempt: Attempt) -> Iterator[Finding]:
         )
 
 
-@final_check("answer.value", version=2, gate=True)
+@final_check("answer.value", version=3, gate=True)
 def answer_value(attempt: Attempt) -> Iterator[Finding]:
     """The closing message states the expected answer and no other candidate."""
     expected = attempt.task.answer

@@ -36,15 +36,20 @@ def arguments_grounded(action: Action) -> Iterator[Finding]:
             yield Fail("ungrounded", why, path, "a value that was seen", text[:200])
 
 
-@action_check("arguments.value", version=1, gate=False)
+@action_check("arguments.value", version=2, gate=False)
 def arguments_value(action: Action) -> Iterator[Finding]:
     """A call that was refused, or changed what was not asked for, has the values the task calls for."""
     call, seen = action.call, action.observation
     if call is None or call.error is not None or seen is None:
         yield _NO_CALL
         return
-    off_track = seen.fault == "refused" or (seen.ok and _unwanted(action))
-    if not off_track or any(same_call(call, reference, action.task) for reference in action.task.gold):
+    if not (seen.fault == "refused" or (seen.ok and _unwanted(action))):
+        yield Abstain("The call was neither refused nor did it change what was not asked for.")
+        return
+    if call.name not in {reference.name for reference in action.task.gold}:
+        yield Abstain("The task calls for no call of this tool.")
+        return
+    if any(same_call(call, reference, action.task) for reference in action.task.gold):
         return
     for argument, expected, got in nearest(call, matched(action.task, action.history).left, action.task):
         why = f"{argument} should be {_short(expected)} here, not {_short(got)}."

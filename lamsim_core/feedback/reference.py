@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from lamsim_core.feedback.grounding import holds
 from lamsim_core.feedback.phrases import normalise
-from lamsim_core.records import GoldCall, Step, Task, ToolBinding
+from lamsim_core.records import GoldCall, Step, Task, ToolBinding, ToolCall
 
 NOWHERE = "nowhere"
 REQUEST = "the request"
@@ -99,30 +99,63 @@ class Matched(NamedTuple):
     """Those of them that come after the last one made, and that no other call of the same tool stands for."""
 
 
+def followed(task: Task, history: Sequence[Step]) -> tuple[Step | None, ...]:
+    """For each reference call, the step that made it; None while none did.
+
+    One that a tool refuses on purpose was made when it was refused.
+    """
+    free = [step for step in history if step.call is not None and step.observation is not None]
+    found: list[Step | None] = []
+    for reference in task.gold:
+        match = next(
+            (
+                step
+                for step in free
+                if step.observation
+                and step.observation.ok != reference.fails
+                and same_call(_call(step), reference, task)
+            ),
+            None,
+        )
+        if match is not None:
+            free.remove(match)
+        found.append(match)
+    return tuple(found)
+
+
+def _call(step: Step) -> ToolCall:
+    assert step.call is not None
+    return step.call
+
+
 def matched(task: Task, history: Sequence[Step]) -> Matched:
     """Which reference calls were made, and which are left."""
-    made = [step.call for step in history if step.call is not None and step.observation and step.observation.ok]
-    left: list[tuple[int, GoldCall]] = []
-    last = -1
-    for place, reference in enumerate(task.gold):
-        if reference.fails:
-            continue
-        match = next((call for call in made if same_call(call, reference, task)), None)
-        if match is None:
-            left.append((place, reference))
-        else:
-            made.remove(match)
-            last = place
-    others = {call.name for call in made}
-    at_the_end = (call for place, call in left if place > last and call.name not in others)
-    return Matched(tuple(call for _, call in left), tuple(at_the_end))
+    steps = followed(task, history)
+    places = [place for place, reference in enumerate(task.gold) if not reference.fails]
+    left = [place for place in places if steps[place] is None]
+    last = max((place for place in places if steps[place] is not None), default=-1)
+    taken = [step.index for step in steps if step is not None]
+    others = {_call(s).name for s in history if s.observation and s.observation.ok and s.index not in taken and s.call}
+    at_the_end = (task.gold[place] for place in left if place > last and task.gold[place].name not in others)
+    return Matched(tuple(task.gold[place] for place in left), tuple(at_the_end))
 
 
-def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:
-    """Where the calls of an attempt left the reference: each reference call not made, with what was done instead.
+class Place(NamedTuple):
+    """One call of the reference, and the step of an attempt that stands for it."""
 
-    A call of the same tool with other values stands for it; else the first other call made in its place; else nothing
-    does, and it is missing.
+    gold: int
+    """Which call of the reference, from 0."""
+    step: Step | None
+    """None when nothing stands for it."""
+    how: Literal["same", "other_values", "instead", "missing"]
+    """The same call; the same tool with other values; another call made in its place; none."""
+
+
+def along(task: Task, steps: Sequence[Step]) -> list[Place]:
+    """The reference beside the calls of an attempt, in the order of the reference.
+
+    The same call stands for a reference call; else a call of the same tool with other values; else the first other call
+    made in its place; else nothing does, and it is missing. For one that is refused on purpose only the same call does.
     """
     taken = [step for step in steps if step.call is not None and step.call.error is None]
     matches: dict[int, Step] = {}
@@ -132,10 +165,11 @@ def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:
         )
         if match is not None:
             matches[place] = match
-    own = {schema.name: binding for schema, binding in task.bound_tools}
     free = [step for step in taken if step not in matches.values()]
+    found: list[Place] = []
     for place, reference in enumerate(task.gold):
         if place in matches or reference.fails:
+            found.append(Place(place, matches.get(place), "same" if place in matches else "missing"))
             continue
         alike = [
             (len(differences(s.call, reference, task)), s) for s in free if s.call and s.call.name == reference.name
@@ -144,19 +178,33 @@ def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:
         if alike:
             step = min(alike, key=lambda pair: pair[0])[1]
             free.remove(step)
-            yield from _other_values(task, steps, step, reference, own)
+            found.append(Place(place, step, "other_values"))
             continue
         before = max((matches[p].index for p in matches if p < place), default=-1)
         after = min((matches[p].index for p in matches if p > place), default=len(steps))
         instead = next((s for s in free if before < s.index < after and s.call and s.call.name != reference.name), None)
-        names: dict[str, JsonValue] = {"tool": _own(own, reference.name)}
-        if instead is None or instead.call is None:
-            yield Deviation("premature_end", f"$.task.gold[{place}]", reference.name, "", reference.name, None, names)
+        if instead is not None:
+            free.remove(instead)
+        found.append(Place(place, instead, "missing" if instead is None else "instead"))
+    return found
+
+
+def deviations(task: Task, steps: Sequence[Step]) -> Iterator[Deviation]:
+    """Where the calls of an attempt left the reference: each reference call not made, with what was done instead."""
+    own = {schema.name: binding for schema, binding in task.bound_tools}
+    for place, step, how in along(task, steps):
+        reference = task.gold[place]
+        if how == "same" or reference.fails:
             continue
-        free.remove(instead)
-        path = f"$.steps[{instead.index}].call.name"
-        names["called"] = _own(own, instead.call.name)
-        yield Deviation("tool_choice", path, reference.name, "", reference.name, instead.call.name, names)
+        names: dict[str, JsonValue] = {"tool": _own(own, reference.name)}
+        if step is None or step.call is None:
+            yield Deviation("premature_end", f"$.task.gold[{place}]", reference.name, "", reference.name, None, names)
+        elif how == "other_values":
+            yield from _other_values(task, steps, step, reference, own)
+        else:
+            names["called"] = _own(own, step.call.name)
+            path = f"$.steps[{step.index}].call.name"
+            yield Deviation("tool_choice", path, reference.name, "", reference.name, step.call.name, names)
 
 
 def _other_values(

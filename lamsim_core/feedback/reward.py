@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple
 
 from lamsim_core.records import Ending, Step, Task, Verdict
 
-CUT_SHORT: tuple[Ending, ...] = ("stopped", "failed")
-"""Endings that are not the agent's doing."""
+CUT_SHORT: tuple[Ending, ...] = ("stopped", "failed", "abandoned", "time_limit")
+"""Endings that are not the agent's doing: how much time there was depends on the machine too."""
 
 GateState = Literal["passed", "failed", "excused", "unknown"]
 """What came of one gate; excused: failed, but not by the agent's fault."""

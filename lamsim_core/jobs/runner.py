@@ -29,6 +29,7 @@ HANDLERS: Mapping[str, str] = {
     "train": "lamsim_core.train.job",
     "evaluate": "lamsim_core.evaluate.job",
     "rescore": "lamsim_core.review.job",
+    "bfcl": "lamsim_core.evaluate.bfcl.job",
 }
 """The module that does each kind of job. It has ``run(context: JobContext) -> dict``, which returns the result."""
 

@@ -57,8 +57,8 @@ class Long(NamedTuple):
     mask: Any | None
 
 
-class Few(NamedTuple):
-    """All conversations that feed few tokens, as a grid: a row for each slot, a column for each query."""
+class Grid(NamedTuple):
+    """Conversations that feed few tokens: a row for each slot, a column for each query."""
 
     at: Any
     """Which queries of the pass they are."""
@@ -80,7 +80,7 @@ class Layer(NamedTuple):
     keys: Any
     values: Any
     long: list[Long]
-    few: Few | None
+    grids: list[Grid]
 
 
 def attend_rows(
@@ -104,8 +104,7 @@ def attend_rows(
     for start, end, slot, length, mask in key.long:
         keys, values = (memory[slot : slot + 1, :, :length] for memory in (key.keys, key.values))
         out[:, start:end] = attend(module, query[:, :, start:end], keys, values, mask, **how)[0]
-    if key.few is not None:
-        at, rows, columns, first, last, most, mask = key.few
+    for at, rows, columns, first, last, most, mask in key.grids:
         grid = query.new_zeros(last - first, heads, most, width)
         grid[rows, :, columns] = query[0, :, at].transpose(0, 1)
         keys, values = (memory[first:last, :, : mask.shape[-1]] for memory in (key.keys, key.values))

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from pydantic import JsonValue
 
 from lamsim_core.errors import ModelError
-from lamsim_core.records import PolicyInfo, Record, Sampling, ToolSchema, Usage
+from lamsim_core.records import PolicyInfo, Record, Sampled, Sampling, ToolSchema, Usage
 
 
 class PromptTooLongError(ModelError):
@@ -38,6 +38,13 @@ class Message(Record):
     """Calls of an assistant message (used for training rows; at inference the raw reply is kept in ``content``)."""
 
 
+UNCONSTRAINED = (
+    "Calls of {name} cannot be constrained: each of its tokens would have to be chosen in this process, and it runs elsewhere."
+    " Turn constrained calls off, or choose a local model or an adapter. A server may have an option of its own for it."
+)
+"""Why a model that is no local one cannot be held to a grammar, and what to do."""
+
+
 class Completion(Record):
     """One finished reply."""
 
@@ -46,6 +53,8 @@ class Completion(Record):
     usage: Usage
     finish: Literal["end", "length", "stopped"]
     """The model ended by itself, met its token limit, or was stopped."""
+    sampled: Sampled | None = None
+    """Its tokens and their probabilities; None when no model wrote it, or its server does not tell."""
 
 
 class Backend(Protocol):

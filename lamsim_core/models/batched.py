@@ -9,10 +9,12 @@ from typing import Any
 
 from lamsim_core.errors import ModelError
 from lamsim_core.models.attention import use_rows_attention
-from lamsim_core.models.backend import Completion, Message, PromptTooLongError
+from lamsim_core.models.backend import Completion, Message
 from lamsim_core.models.batching import Batch
 from lamsim_core.models.chat import render
-from lamsim_core.models.local import decoded, prompt_limit, release_memory, stop_ids
+from lamsim_core.models.constrained import Grammars
+from lamsim_core.models.local import decoded, release_memory, require_room, stop_ids
+from lamsim_core.models.packed import PackedModel, can_pack
 from lamsim_core.models.reply import GUESSES, Reply
 from lamsim_core.records import PolicyInfo, Sampling, ToolSchema
 
@@ -42,25 +44,36 @@ class BatchedBackend:
     """
 
     def __init__(self, model: Any, tokenizer: Any, info: PolicyInfo, *, max_prompt_tokens: int, size: int) -> None:
-        use_rows_attention(model)
+        stops = stop_ids(model, tokenizer)
+        grammars = Grammars(model, tokenizer, stops)
+        if can_pack(model):
+            model = PackedModel(model)
+        else:
+            use_rows_attention(model)
         self._model = model
         self._tokenizer = tokenizer
         self._info = info
         self._max_prompt_tokens = max_prompt_tokens
-        self._stops = stop_ids(model, tokenizer)
+        self._stops = stops
+        self._grammars = grammars
         self._batch = Batch(model, size)
         self._waiting: list[tuple[_Request, Reply, int]] = []
         self._changed = Condition()
         self._rendering = Lock()
         self._thread: Thread | None = None
         self.size = size
-        self.busy_seconds = 0.0
-        """Time spent in passes of the model so far."""
+        self.reading_seconds = self.writing_seconds = 0.0
+        """Time spent so far in passes of the model; one that both reads prompts and writes counts by its tokens."""
 
     @property
     def info(self) -> PolicyInfo:
         """Who this is, by name and by hash."""
         return self._info
+
+    def forget(self) -> None:
+        """Forget the conversations that were read. Nobody may be waiting for a reply."""
+        with self._changed:
+            self._batch.clear("was made to forget")
 
     def close(self) -> None:
         """Free the memory the model holds; replies being written fail."""
@@ -85,17 +98,17 @@ class BatchedBackend:
 
         Raises:
             PromptTooLongError: the prompt and the reply do not fit.
+            InvalidInputError: calls are to be constrained, and the schema of a tool does not allow it.
             ModelError: the model failed or was closed.
         """
+        constraint = self._grammars.constraint(sampling, tools)
         with self._rendering:  # tokenizers are not made for several threads
             prompt = render(self._tokenizer, messages, tools, add_generation_prompt=True)
         request = _Request(should_stop)
         with self._changed:
             if self._model is None:
                 raise ModelError(f"The model {self._info.name} was closed.")
-            limit = prompt_limit(self._model, self._max_prompt_tokens, sampling)
-            if len(prompt) > limit:
-                raise PromptTooLongError(len(prompt), limit)
+            require_room(prompt, self._model, self._max_prompt_tokens, sampling)
             reply = Reply(
                 prompt,
                 sampling,
@@ -103,6 +116,7 @@ class BatchedBackend:
                 stops=self._stops,
                 decode=partial(decoded, self._tokenizer),
                 should_stop=request.should_stop,
+                constraint=constraint,
             )
             self._waiting.append((request, reply, len(prompt) + sampling.max_new_tokens + GUESSES))
             if self._thread is None:
@@ -128,7 +142,9 @@ class BatchedBackend:
                 self._batch.step()
             except Exception as error:  # whatever it was: those who wait must not wait for ever
                 self._batch.clear(f"failed: {str(error)[:300]}")
-            self.busy_seconds += time.perf_counter() - started
+            seconds = time.perf_counter() - started
+            self.reading_seconds += seconds * self._batch.reading
+            self.writing_seconds += seconds * (1 - self._batch.reading)
 
     def _admit(self) -> bool:
         """Seat those who wait, as far as there is room; False when the thread is to end."""

@@ -14,8 +14,8 @@ from lamsim_core.models.reply import GUESSES, Reply
 
 _PORTION = 512
 """Tokens of prompts read in one pass, beside the tokens being written."""
-_FIRST_GUESSES = 1
-"""Tokens guessed ahead after a guess that was wrong."""
+_WORTH_GUESSING = 0.35
+"""Share of guesses that have to come true: a token more in a pass costs about so much of what a reply's pass costs."""
 _WORTH_WAITING = 64
 """Tokens of a prompt for which it is better to wait than to read them again."""
 
@@ -42,6 +42,8 @@ class Batch:
         self._size = size
         self.pool = Pool(int(model.config.num_hidden_layers), size)
         self.members: list[Member] = []
+        self.reading = 0.0
+        """Share of the last pass's tokens that were of prompts."""
         self._free = list(self.pool.rows)  # the one that was left first comes first
 
     def join(
@@ -98,7 +100,7 @@ class Batch:
                 continue
             del row.tokens[common(row.tokens, reply.context) :]
             fresh = reply.context[len(row.tokens) :]
-            if len(fresh) > 1:
+            if len(fresh) > 1 and len(row.tokens) < row.prompt:  # what a grammar forced is no prompt, and short
                 fresh = fresh[:left]
                 left -= len(fresh)
             if fresh:
@@ -107,6 +109,7 @@ class Batch:
                 fed.append(member)
         if not parts:
             return
+        self.reading = (_PORTION - left) / sum(len(part.tokens) for part in parts)
         for member, part, logits in zip(fed, parts, feed(self._model, self.pool, parts), strict=True):
             if part.numbers:
                 self._write(member, logits)
@@ -118,15 +121,14 @@ class Batch:
             member.fail("gave numbers that are none (NaN); its weights are damaged")
             return
         reply = member.reply
-        before = len(reply.context)
         for piece in reply.take(logits):
             member.put(piece)
         if reply.finish is not None:
             self._leave(member)
             return
-        # A guess costs about a fifth of a token here, not next to nothing: guess further only while guesses are right.
-        right = len(reply.context) - before - 1
-        reply.guess(min(GUESSES, 2 * right + _FIRST_GUESSES))
+        # A guess costs nearly half a token here, not next to nothing: guess further only while guesses are right, and
+        # none where they seldom are, as in replies drawn by chance.
+        reply.guess(min(GUESSES, 2 * reply.right + (reply.foretold >= _WORTH_GUESSING)))
 
     def _leave(self, member: Member) -> None:
         self._dismiss(member)

@@ -9,12 +9,16 @@ earlier steps computed.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from lamsim_core.models.attention import FEW, Few, Layer, Long
+from lamsim_core.models.attention import FEW, Grid, Layer, Long
+from lamsim_core.models.packed import PackedModel
 
 BLOCK = 256
 """Tokens by which the memory of every slot grows."""
 _GRAIN = 64
 """Keys are shown to attention in multiples of this: a CPU kernel is prepared anew for every shape it meets."""
+_NARROW = 2
+"""Tokens up to which conversations share a grid. In one as wide as the longest guess, every conversation's attention would
+cost as much as that one's."""
 _SPARE = 2
 """Whole slots are shown when they have room for less than so many times the longest conversation. A part of a slot would
 be copied by torch's product, which costs more than to look at masked keys."""
@@ -98,20 +102,25 @@ class Pass:
         self._needed = max(len(part.row.tokens) + len(part.tokens) for part in parts)
         slots: list[int] = []
         places: list[int] = []
-        few: list[tuple[int, Part]] = []
+        narrow: list[tuple[int, Part]] = []
+        self._grids: list[Grid] = []
         self._long: list[Long] = []
         for part in parts:
             held, new, at = len(part.row.tokens), len(part.tokens), len(slots)
             slots += [part.row.slot] * new
             places += range(held, held + new)
+            if new <= _NARROW:
+                narrow.append((at, part))
+                continue
             if new <= FEW:
-                few.append((at, part))
+                self._grids.append(_grid([(at, part)], pool.room, tensor))
                 continue
             # A beginning is causal without a mask.
             mask = torch.ones(new, held + new, dtype=torch.bool, device=device).tril(held)[None, None] if held else None
             self._long.append(Long(at, at + new, part.row.slot, held + new, mask))
         self._slots, self.places = tensor(slots), tensor(places)
-        self._few = _few(few, pool.room, tensor) if few else None
+        if narrow:
+            self._grids.append(_grid(narrow, pool.room, tensor))
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Nothing: the places of the tokens are always given."""
@@ -124,11 +133,11 @@ class Pass:
             pool.reserve(-(-self._needed // _GRAIN) * _GRAIN, keys)
         pool.keys[layer_idx][self._slots, :, self.places] = keys[0].transpose(0, 1)
         pool.values[layer_idx][self._slots, :, self.places] = values[0].transpose(0, 1)
-        return Layer(pool.keys[layer_idx], pool.values[layer_idx], self._long, self._few), None
+        return Layer(pool.keys[layer_idx], pool.values[layer_idx], self._long, self._grids), None
 
 
-def _few(parts: list[tuple[int, Part]], room: int, tensor: Any) -> Few:
-    """The grid of the conversations with few queries: a row for each slot from the first to the last of them."""
+def _grid(parts: list[tuple[int, Part]], room: int, tensor: Any) -> Grid:
+    """The grid of conversations with few queries: a row for each slot from the first to the last of them."""
     first = min(part.row.slot for _, part in parts)
     last = max(part.row.slot for _, part in parts) + 1
     width = max(len(part.tokens) for _, part in parts)
@@ -146,7 +155,7 @@ def _few(parts: list[tuple[int, Part]], room: int, tensor: Any) -> Few:
     shown = -(-length // _GRAIN) * _GRAIN
     keys = tensor(list(range(room if shown <= room < _SPARE * shown else shown)))
     mask = keys <= (tensor(seen)[:, None] + tensor(list(range(width))))[:, None, :, None]
-    return Few(tensor(at), tensor(rows), tensor(columns), first, last, width, mask)
+    return Grid(tensor(at), tensor(rows), tensor(columns), first, last, width, mask)
 
 
 def feed(model: Any, pool: Pool, parts: Sequence[Part]) -> list[Any]:
@@ -165,14 +174,18 @@ def feed(model: Any, pool: Pool, parts: Sequence[Part]) -> list[Any]:
     device = model.device
     with torch.inference_mode():
         cache = Pass(pool, parts, device)
-        output = model(
-            torch.tensor([ids], device=device),
-            position_ids=cache.places[None],
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=torch.tensor(wanted, dtype=torch.long, device=device),
-        )
-        logits = output.logits[0].float().cpu()
+        places = torch.tensor(wanted, dtype=torch.long, device=device)
+        if isinstance(model, PackedModel):
+            logits = model.numbers(torch.tensor(ids), cache, places)
+        else:
+            logits = model(
+                torch.tensor([ids], device=device),
+                position_ids=cache.places[None],
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=places,
+            ).logits[0]
+        logits = logits.float().cpu()
     for part in parts:
         part.row.tokens += part.tokens
     return list(logits.split([part.numbers for part in parts]))

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 
 _SIZES = (4, 3, 2)
+_MEMORY = 0.9
+"""How much of a Lookahead's record one more token leaves."""
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -42,11 +44,17 @@ class Lookahead:
     def __init__(self, ids: Sequence[int]) -> None:
         self._ids: list[int] = []
         self._ends: dict[tuple[int, ...], int] = {}
+        self.right = 0.5
+        """Share of the last tokens that a guess foretold, whether or not it was tried."""
         for token in ids:
-            self.push(token)
+            self._take(token)
 
     def push(self, token: int) -> None:
-        """Take one more token of the conversation."""
+        """Take one more token of the reply."""
+        self.right = _MEMORY * self.right + (1 - _MEMORY) * (self.guess(1) == [token])
+        self._take(token)
+
+    def _take(self, token: int) -> None:
         # The newest n-gram is indexed only when the next token comes, so that it never finds itself.
         for size in _SIZES:
             if len(self._ids) >= size:

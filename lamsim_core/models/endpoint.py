@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
+import openai
+
 from lamsim_core.errors import ModelError, StoppedError
-from lamsim_core.models.backend import Completion, Message
+from lamsim_core.models.backend import UNCONSTRAINED, Completion, Message
 from lamsim_core.models.endpoint_client import Client, Tools, way_of_tools
 from lamsim_core.models.endpoint_entry import Endpoint
 from lamsim_core.models.endpoint_errors import cut_off, explain, silent
 from lamsim_core.models.endpoint_messages import PREAMBLE, native_messages, native_tools, text_messages
 from lamsim_core.models.endpoint_reply import MAX_CHARACTERS, ReplyWriter
+from lamsim_core.models.endpoint_tokens import TokenReader, refuses_logprobs
 from lamsim_core.records import PolicyInfo, Sampling, ToolSchema, Usage
 
 _POLL_SECONDS = 0.05
@@ -83,8 +86,10 @@ class EndpointBackend:
         Text comes as it is written, calls at the end, since only a whole call can be brought into its form.
 
         Raises:
-            ModelError: the server failed, was silent for too long, or sent what is no reply.
+            ModelError: the server failed, was silent for too long, or sent what is no reply; or calls are to be constrained.
         """
+        if sampling.constrained:
+            raise ModelError(UNCONSTRAINED.format(name=self._info.name))
         while not self._slots.acquire(timeout=_POLL_SECONDS):
             if should_stop():
                 yield Completion(text="", usage=_NOTHING, finish="stopped")
@@ -160,6 +165,7 @@ class _Reading(threading.Thread):
         self._client = client
         self._request = request
         self._writer = ReplyWriter()
+        self._tokens = TokenReader()
         self._usage = _NOTHING
         self._finish: str | None = None
         self._asked = 0.0
@@ -187,13 +193,22 @@ class _Reading(threading.Thread):
 
     def _open(self) -> Any:
         self._asked = time.perf_counter()
-        return self._client.open_stream(**self._request)
+        if not self._client.tells_tokens:
+            return self._client.open_stream(**self._request)
+        try:
+            return self._client.open_stream(**self._request, logprobs=True)
+        except openai.APIStatusError as error:
+            if not refuses_logprobs(error):
+                raise
+            self._client.tells_tokens = False
+            return self._client.open_stream(**self._request)
 
     def _take(self, chunk: Any) -> str:
         if chunk.usage is not None:
             self._usage = _usage(chunk.usage)
         piece = ""
         for choice in (chunk.choices or ())[:1]:
+            self._tokens.take(getattr(choice, "logprobs", None))
             delta = choice.delta
             if delta is not None:
                 if self._first is None and (delta.content or delta.tool_calls):
@@ -220,7 +235,8 @@ class _Reading(threading.Thread):
         usage = self._usage.model_copy(
             update={"prefill_seconds": first - self._asked, "decode_seconds": max(0.0, now - first)}
         )
-        return Completion(text=self._writer.text, usage=usage, finish=finish)
+        sampled = self._tokens.sampled(usage.completion_tokens, self._client.key)
+        return Completion(text=self._writer.text, usage=usage, finish=finish, sampled=sampled)
 
 
 def _usage(given: Any) -> Usage:

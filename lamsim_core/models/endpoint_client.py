@@ -40,6 +40,8 @@ class Client:
         """Where the server is."""
         self.key = endpoint.key()
         """The key. It is put into the request at the last moment and nowhere else."""
+        self.tells_tokens = True
+        """Whether it is asked for the probability of each token: until it refuses."""
         self._http = httpx2.Client(
             timeout=httpx2.Timeout(endpoint.timeout_seconds, connect=min(CONNECT_SECONDS, endpoint.timeout_seconds)),
             # A redirect could lead to another machine, and so could a proxy of the environment.

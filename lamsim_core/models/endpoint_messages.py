@@ -66,9 +66,9 @@ def text_messages(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> l
         item = _plain(message)
         if message.role == "tool":
             item = {"role": "user", "content": f"<tool_response>\n{item['content']}\n</tool_response>"}
-            if after_result:
-                shaped[-1]["content"] += f"\n{item['content']}"
-                continue
+        if after_result and item["role"] == "user":
+            shaped[-1]["content"] += f"\n{item['content']}"  # many templates refuse two users in a row
+            continue
         after_result = message.role == "tool"
         shaped.append(item)
     if tools:

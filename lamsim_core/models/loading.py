@@ -3,7 +3,7 @@
 import logging
 import os
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from lamsim_core.errors import InvalidInputError, ModelError
 from lamsim_core.models.attention import can_attend_rows, use_grouped_attention
@@ -162,23 +162,36 @@ def to_nf4(model: Any) -> None:
             setattr(parent, name, held.to(layer.weight.device))
 
 
-def widen_nf4(model: Any) -> None:
+def widen_nf4(model: Any) -> Any:
     """Hold the values of a model's 4-bit layers in 16 bits: the same weights up to rounding, 2.5 times the memory.
 
-    On a CPU many tokens in one pass are multiplied about twice as fast by these, and few not more slowly. Before the
-    first pass only: that packs 4-bit weights anew.
+    On a CPU many tokens in one pass are multiplied about twice as fast by these, and few not more slowly. An adapter
+    beside them is added to the 4-bit layers' values, as they are, before these are rounded. Before the first pass only:
+    that packs 4-bit weights anew.
+
+    Returns:
+        The model, without its adapter's wrapping.
     """
     import bitsandbytes
     import torch
 
+    if hasattr(model, "peft_config"):
+        model = model.base_model.model
     for path, layer in list(model.named_modules()):
-        if isinstance(layer, bitsandbytes.nn.Linear4bit):
-            weight = bitsandbytes.functional.dequantize_4bit(layer.weight.data, layer.weight.quant_state)
-            wide = torch.nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None, device="meta")
-            wide.weight = torch.nn.Parameter(weight.to(torch.bfloat16), requires_grad=False)
-            wide.bias = layer.bias
-            parent, _, name = path.rpartition(".")
-            setattr(model.get_submodule(parent), name, wide)
+        adapted = hasattr(layer, "get_delta_weight")
+        held = layer.get_base_layer() if adapted else layer
+        if not isinstance(held, bitsandbytes.nn.Linear4bit) or path.endswith(".base_layer"):
+            continue
+        weight = bitsandbytes.functional.dequantize_4bit(held.weight.data, held.weight.quant_state).float()
+        if adapted:
+            for name in layer.active_adapters:
+                weight += layer.get_delta_weight(name).float()
+        wide = torch.nn.Linear(held.in_features, held.out_features, bias=held.bias is not None, device="meta")
+        wide.weight = torch.nn.Parameter(weight.to(torch.bfloat16), requires_grad=False)
+        wide.bias = held.bias
+        parent, _, name = path.rpartition(".")
+        setattr(model.get_submodule(parent), name, wide)
+    return model
 
 
 def quiet() -> None:
@@ -217,13 +230,16 @@ def check_adapter(folder: Path, base: Manifest) -> Adapter:
     return record
 
 
-def load_backend(
-    settings: Settings, entry: ModelEntry, quantisation: str, batch: int = 1
-) -> LocalBackend | BatchedBackend:
-    """Load a local model or an adapter and its base.
+class Opened(NamedTuple):
+    """A local model in memory, ready to be asked."""
 
-    With a ``batch`` of more than one, replies are written together when the model is of a kind that can; otherwise those
-    who ask take turns.
+    model: Any
+    tokenizer: Any
+    info: PolicyInfo
+
+
+def open_model(settings: Settings, entry: ModelEntry, quantisation: str) -> Opened:
+    """Load a local model, or an adapter and its base.
 
     Raises:
         InvalidInputError: an unknown quantisation.
@@ -249,8 +265,25 @@ def load_backend(
         quantisation=held_as,
         device=str(model.device.type),
     )
+    return Opened(model, tokenizer, info)
+
+
+def load_backend(
+    settings: Settings, entry: ModelEntry, quantisation: str, batch: int = 1
+) -> LocalBackend | BatchedBackend:
+    """Load a local model or an adapter and its base.
+
+    With a ``batch`` of more than one, replies are written together when the model is of a kind that can; otherwise those
+    who ask take turns.
+
+    Raises:
+        InvalidInputError: an unknown quantisation.
+        ModelError: something is missing, damaged or does not fit into memory.
+    """
+    model, tokenizer, info = open_model(settings, entry, quantisation)
     if batch > 1 and can_attend_rows(model):
-        if held_as == "nf4" and model.device.type == "cpu" and model.get_memory_footprint() <= _WIDENED_BYTES:
-            widen_nf4(model)
+        narrow = info.quantisation in ("nf4", "nf4+lora") and model.device.type == "cpu"
+        if narrow and model.get_memory_footprint() <= _WIDENED_BYTES:
+            model = widen_nf4(model)
         return BatchedBackend(model, tokenizer, info, max_prompt_tokens=settings.max_prompt_tokens, size=batch)
     return LocalBackend(model, tokenizer, info, max_prompt_tokens=settings.max_prompt_tokens)

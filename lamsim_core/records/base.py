@@ -36,8 +36,14 @@ ErrorClass = Literal[
 Blame = Literal["agent", "tool", "task"]
 """Whose fault a failure is: only the agent's own count against it."""
 
-Ending = Literal["answered", "step_limit", "token_limit", "stopped", "failed"]
-"""How an attempt ended: the agent answered, a limit was met, the user stopped it, or the policy broke down."""
+Ending = Literal[
+    "answered", "step_limit", "token_limit", "token_budget", "time_limit", "abandoned", "stopped", "failed"
+]
+"""How an attempt ended: the agent answered, a limit was met (of turns, of a reply's tokens, of the whole attempt's tokens or
+seconds), a search left it, the user stopped it, or the policy broke down."""
+
+Mode = Literal["single", "repair", "best_of", "tree"]
+"""How an attempt is made: plainly, with feedback, with several replies to choose from, or as a search with backtracking."""
 
 PolicyKind = Literal["model", "gold", "random", "noop", "human", "replay", "scripted"]
 """Who acts."""

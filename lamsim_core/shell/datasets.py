@@ -1,15 +1,19 @@
-"""Commands about datasets: freeze one from what is stored, list them, hand one on."""
+"""Commands about datasets: freeze one from what is stored, list and compare them, make one again, hand one on."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from lamsim_core.curate.export import Form
-from lamsim_core.records import Dataset, Selection
+from lamsim_core.curate.rules import selection_of, shares_of
+from lamsim_core.errors import InvalidInputError
+from lamsim_core.records import Dataset, HeldOutSplit, Keep
 from lamsim_core.settings import get_settings
 from lamsim_core.shell.catalog import Category, Template
 from lamsim_core.shell.output import FAILED, Report, Table, command
+
+Named = Annotated[str, typer.Argument(metavar="ID", help="Id of the dataset, or its name for the newest of that name.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +23,8 @@ def register(app: typer.Typer) -> None:
     command(group, "create")(create)
     command(group, "list")(list_all)
     command(group, "export")(export_one)
+    command(group, "rebuild")(rebuild_one)
+    command(group, "diff")(compare)
 
 
 def create(
@@ -41,13 +47,70 @@ def create(
     max_errors: Annotated[int, typer.Option("--max-errors", min=0, help="Failed actions a trajectory may hold.")] = 0,
     any_errors: Annotated[bool, typer.Option("--any-errors", help="Let in any number of failed actions.")] = False,
     also_failed: Annotated[bool, typer.Option("--also-failed", help="Let in attempts that did not pass.")] = False,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", help="Only tasks that demand this; may be given again.")
+    ] = None,
+    outcome: Annotated[
+        list[str] | None,
+        typer.Option("--outcome", help="Only attempts with this outcome, in place of passed ones; may be given again."),
+    ] = None,
+    origin: Annotated[list[str] | None, typer.Option("--origin", help="Only plain or only forked attempts.")] = None,
+    since: Annotated[
+        str, typer.Option("--since", help="Only attempts made then or later: 2026-11-24, or with a time.")
+    ] = "",
+    until: Annotated[str, typer.Option("--until", help="Only attempts made before then.")] = "",
+    min_steps: Annotated[int | None, typer.Option("--min-steps", min=0, help="Steps an attempt has at least.")] = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", min=0, help="Steps an attempt has at most.")] = None,
+    sql: Annotated[str, typer.Option("--sql", help="Only ids this SELECT over attempts and actions returns.")] = "",
+    include: Annotated[list[str] | None, typer.Option("--include", help="Let this id in; may be given again.")] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", help="Keep this id out; may be given again.")
+    ] = None,
+    keep: Annotated[Keep, typer.Option("--keep", help="Which come first where not all can be kept.")] = "newest",
+    seed: Annotated[int, typer.Option("--seed", help="For --keep seeded.")] = 0,
+    alike: Annotated[
+        float | None,
+        typer.Option("--alike", min=0.01, max=1, help="Drop near-duplicates that share this part of their words."),
+    ] = None,
+    share: Annotated[
+        list[str] | None, typer.Option("--share", help="Part of the dataset of a category, as calendar=0.3.")
+    ] = None,
+    kind_share: Annotated[
+        list[str] | None, typer.Option("--kind-share", help="Part of the dataset of a kind, as lookup=0.5.")
+    ] = None,
+    outside: Annotated[
+        list[Path] | None,
+        typer.Option("--outside", help="A file of texts and tools that must not be in it; may be given again."),
+    ] = None,
+    decontaminate: Annotated[
+        bool, typer.Option(help="Leave out what shares requests, words or tools with held-out tasks.")
+    ] = True,
 ) -> Report:
     """Freeze the trajectories that fit into a dataset version. Held-out tasks never enter."""
-    from lamsim_core.curate.datasets import freeze
+    from lamsim_core.curate.datasets import freeze, keep_outside, read_outside
+    from lamsim_core.curate.select import funnel
     from lamsim_core.store import Store
 
-    selection = Selection(
+    settings = get_settings()
+    selection = selection_of(
         passed_only=not also_failed,
+        kinds=tuple(kind or ()),
+        outcomes=tuple(outcome or ()),
+        origins=tuple(origin or ()),
+        since=since,
+        until=until,
+        min_steps=min_steps,
+        max_steps=max_steps,
+        sql=sql,
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        keep=keep,
+        seed=seed,
+        alike=alike,
+        category_shares=shares_of(share or ()),
+        kind_shares=shares_of(kind_share or ()),
+        outside=tuple(keep_outside(settings, read_outside(path)) for path in outside or ()),
+        decontaminate=get_args(HeldOutSplit) if decontaminate else (),
         decisions=("accept",) if accepted_only else ("accept", "undecided"),
         policies=tuple(policy or ()),
         categories=tuple(category or ()),
@@ -57,13 +120,15 @@ def create(
         max_per_template=max_per_template,
         max_errors=None if any_errors else max_errors,
     )
-    with Store(get_settings()) as store:
+    with Store(settings) as store:
         dataset = freeze(store, name, selection)
+    stages = funnel(dataset.rows, dataset.counts["left_out"])
     left_out = ", ".join(f"{number} {reason}" for reason, number in dataset.counts["left_out"].items())
     return Report(
-        {"dataset": dataset.id, **_summary(dataset), "left_out": dataset.counts["left_out"]},
+        {"dataset": dataset.id, **_summary(dataset), "left_out": dataset.counts["left_out"], "stages": stages},
         [
             f"{dataset.name}: {dataset.rows} rows frozen as {dataset.id} (hash {dataset.hash}).",
+            f"Left after each stage: {', '.join(f'{number} {stage}' for stage, number in stages.items())}.",
             f"Left out: {left_out or 'nothing'}.",
         ],
     )
@@ -83,9 +148,7 @@ def list_all() -> Report:
 
 
 def export_one(
-    dataset: Annotated[
-        str, typer.Argument(metavar="ID", help="Id of the dataset, or its name for the newest of that name.")
-    ],
+    dataset: Named,
     form: Annotated[Form, typer.Option("--form", help="The format to write.")],
     out: Annotated[Path, typer.Option("--out", help="The file to write; an existing one is replaced.")],
 ) -> Report:
@@ -99,6 +162,68 @@ def export_one(
         {"dataset": found.id, "form": form, "file": str(path), "rows": found.rows},
         [f"{found.rows} rows of {found.name} written to {path} ({form})."],
     )
+
+
+def rebuild_one(
+    dataset: Named,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only compare, freeze nothing; exit code 1 when it differs.")
+    ] = False,
+) -> Report:
+    """Make a dataset again from its card: --check compares with what was frozen, without it a new version is frozen."""
+    from lamsim_core.curate.datasets import find_dataset, freeze, rebuild
+    from lamsim_core.store import Store
+
+    settings = get_settings()
+    found = find_dataset(settings, dataset)
+    with Store(settings) as store:
+        if not check:
+            made = freeze(store, found.name, found.selection)
+            return Report(
+                {"dataset": made.id, **_summary(made)},
+                [f"{made.name}: {made.rows} rows frozen as {made.id} by the rules of {found.id} (hash {made.hash})."],
+            )
+        again = rebuild(store, found)
+    if again.same:
+        says = f"{found.name} ({found.id}) is the same when made again: {again.rows} rows, hash {again.hash}."
+    elif again.differences.none:
+        says = f"{found.name} ({found.id}) has the same members but other rows: judged anew, or made otherwise."
+    else:
+        says = f"{found.name} ({found.id}) is not the same when made again from its card and this store."
+    changes = _changes(again.differences.came, again.differences.went)
+    return Report(again.model_dump(mode="json"), [says, *changes], 0 if again.same else FAILED)
+
+
+def compare(
+    dataset: Named,
+    other: Annotated[str, typer.Option("--with", help="The version to compare with; its parent when not given.")] = "",
+) -> Report:
+    """Say what came into a dataset and what went out since an earlier version, by rule."""
+    from lamsim_core.curate.datasets import differences, find_dataset, get_dataset
+
+    settings = get_settings()
+    found = find_dataset(settings, dataset)
+    if not other and found.parent is None:
+        raise InvalidInputError(f"{found.name} ({found.id}) has no earlier version. Name one: --with ID.")
+    before = find_dataset(settings, other) if other else get_dataset(settings, str(found.parent))
+    diff = differences(settings, found, before)
+    rules = [f"Rule changed, {name}: {old} > {new}." for name, (old, new) in diff.rules.items()]
+    return Report(
+        {"dataset": found.id, "before": before.id, **diff.model_dump(mode="json")},
+        [
+            f"From {before.id} ({before.rows} rows) to {found.id} ({found.rows} rows): {diff.same} in both.",
+            *rules,
+            *_changes(diff.came, diff.went),
+        ],
+    )
+
+
+def _changes(came: dict[str, tuple[str, ...]], went: dict[str, tuple[str, ...]]) -> list[str]:
+    """What came in and went out, by rule."""
+    return [
+        *(f"Came in: {len(ids)}, before that {reason}." for reason, ids in came.items()),
+        *(f"Went out: {len(ids)}, {reason}." for reason, ids in went.items()),
+    ]
 
 
 def _summary(dataset: Dataset) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 from lamsim_core import __version__
 from lamsim_core.shell import (
     bench,
+    bfcl,
     catalog,
     contracts,
     datasets,
@@ -43,6 +44,7 @@ def program() -> typer.Typer:
         proving,
         imports,
         runs,
+        bfcl,
         replaying,
         review,
         datasets,

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lamsim_core.records import Recipe, Split
+from lamsim_core.explore.curriculum import Order
+from lamsim_core.explore.modes import NUMBERS
+from lamsim_core.records import Mode, Recipe, Split
 from lamsim_core.settings import Settings, get_settings
 from lamsim_core.shell.catalog import Category, Template
 from lamsim_core.shell.foreground import follow, run_in_foreground
@@ -20,6 +22,12 @@ Seed = Annotated[int, typer.Option("--seed", help="Which instances are drawn.")]
 Temperature = Annotated[
     float, typer.Option("--temperature", min=0, max=2, help="0 takes the likeliest token each time.")
 ]
+Constrained = Annotated[
+    bool,
+    typer.Option(
+        "--constrained", help="Let models write calls only in their right form: an offered tool, valid arguments."
+    ),
+]
 MaxSteps = Annotated[int | None, typer.Option("--max-steps", min=1, help="Turns allowed in one attempt.")]
 MaxNewTokens = Annotated[
     int | None, typer.Option("--max-new-tokens", min=1, help="Tokens a model may write in one turn.")
@@ -30,6 +38,10 @@ Quantisation = Annotated[
 Batch = Annotated[
     int | None, typer.Option("--batch", min=1, max=256, help="Attempts a model makes at the same time; 8 by default.")
 ]
+MaxTokens = Annotated[
+    int | None, typer.Option("--max-tokens", min=1, help="Tokens a model may write in one attempt in all.")
+]
+MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", help="Seconds one attempt may take.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,12 +56,33 @@ def explore(
     split: Annotated[Split, typer.Option("--split", help="Which part of the tasks.")] = "train",
     tasks: Tasks = 20,
     attempts: Attempts = 1,
-    temperature: Temperature = 0.0,
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            "--mode", help="Once; with feedback; the best of several replies a turn; a search that goes back."
+        ),
+    ] = "single",
+    repairs: Annotated[
+        int | None, typer.Option("--repairs", min=1, help="repair: how often feedback is given.")
+    ] = None,
+    candidates: Annotated[int | None, typer.Option("--candidates", min=2, help="best_of: replies a turn.")] = None,
+    width: Annotated[int | None, typer.Option("--width", min=2, help="tree: replies tried at one place.")] = None,
+    nodes: Annotated[int | None, typer.Option("--nodes", min=2, help="tree: replies tried in all.")] = None,
+    order: Annotated[
+        Order, typer.Option("--order", help="As planned, or first the tasks that are passed sometimes.")
+    ] = "planned",
+    temperature: Annotated[
+        float | None,
+        typer.Option("--temperature", min=0, max=2, help="0 takes the likeliest token; 0.7 for best_of and tree."),
+    ] = None,
+    constrained: Constrained = False,
     seed: Seed = 0,
     category: Category = None,
     template: Template = None,
     max_steps: MaxSteps = None,
     max_new_tokens: MaxNewTokens = None,
+    max_tokens: MaxTokens = None,
+    max_seconds: MaxSeconds = None,
     quantisation: Quantisation = None,
     batch: Batch = None,
     executor: Annotated[
@@ -64,17 +97,29 @@ def explore(
 ) -> Report:
     """Let a model try tasks, and store what it did and how it was judged."""
     settings = get_settings()
+    numbers = {"repairs": repairs, "candidates": candidates, "width": width, "nodes": nodes}
+    given = {name: number for name, number in numbers.items() if number is not None}
+    for name in given:
+        if name not in NUMBERS[mode]:
+            raise typer.BadParameter(f"--{name} does not belong to --mode {mode}.")
     if executor == "local" and address is not None:
         raise typer.BadParameter("--address goes with --executor ray.")
+    drawn = temperature if temperature is not None else 0.7 if mode in ("best_of", "tree") else 0.0
     params = {
         "model": model,
         "split": split,
+        "mode": mode,
+        "order": order,
+        "max_tokens": max_tokens,
+        "max_seconds": max_seconds,
+        **given,
         **({} if executor == "local" else {"executor": executor, "workers": workers, "address": address}),
         **_common(
             settings,
             tasks,
             attempts,
-            temperature,
+            drawn,
+            constrained,
             seed,
             category,
             template,
@@ -84,11 +129,17 @@ def explore(
             batch,
         ),
     }
-    job, result = run_in_foreground(settings, "explore", params, f"{model} on {tasks} {split} tasks")
+    label = f"{model} on {tasks} {split} tasks" + ("" if mode == "single" else f", {mode}")
+    job, result = run_in_foreground(settings, "explore", params, label)
     return Report(
         {"run": result["run"], "job": job, **result},
         [
             f"{result['passed']} of {result['planned']} attempts passed ({result['pass_rate']:.1%}).",
+            *(
+                []
+                if mode == "single"
+                else [f"Passes of the mode {mode} are no plain passes; evaluate counts none of them."]
+            ),
             f"Run {result['run']}, job {job}.",
         ],
     )
@@ -169,6 +220,7 @@ def evaluate(
     tasks: Tasks = 50,
     attempts: Attempts = 1,
     temperature: Temperature = 0.0,
+    constrained: Constrained = False,
     seed: Seed = 0,
     category: Category = None,
     template: Template = None,
@@ -196,6 +248,7 @@ def evaluate(
             tasks,
             attempts,
             temperature,
+            constrained,
             seed,
             category,
             template,
@@ -211,7 +264,7 @@ def evaluate(
         report.write_text(markdown(evaluation), encoding="utf-8")
     rows = [
         (
-            row.policy.name,
+            row.policy.label,
             f"{row.passed} of {row.planned}",
             f"{row.pass_rate:.1%}",
             f"{row.low:.1%} to {row.high:.1%}",
@@ -220,7 +273,8 @@ def evaluate(
         for row in evaluation.rows
     ]
     reliability = result["reliability"]
-    steady = [(who, *(f"{share:.1%}" for share in reliability[who])) for who in model]
+    labels = [row.policy.label for row in evaluation.rows]
+    steady = [(who, *(f"{share:.1%}" for share in reliability[who])) for who in labels]
     head = ("all of k attempts pass, k =", *(str(k + 1) for k in range(attempts)))
     return Report(
         {
@@ -244,6 +298,7 @@ def _common(
     tasks: int,
     attempts: int,
     temperature: float,
+    constrained: bool,
     seed: int,
     category: list[str] | None,
     template: list[str] | None,
@@ -257,6 +312,7 @@ def _common(
         "tasks": tasks,
         "attempts": attempts,
         "temperature": temperature,
+        "constrained": constrained,
         "seed": seed,
         "categories": list(category or ()),
         "templates": list(template or ()),

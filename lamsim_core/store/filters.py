@@ -31,6 +31,8 @@ class TrajectoryFilter(Record):
     tools: tuple[str, ...] = ()
     """At least one of these tools was called."""
     ended: tuple[Ending, ...] = ()
+    lengths: tuple[int, ...] = ()
+    """Numbers of steps."""
     ids: tuple[str, ...] = ()
     """Only these trajectories: those behind a number."""
 
@@ -66,6 +68,9 @@ def conditions(flt: TrajectoryFilter) -> tuple[str, dict[str, Any]]:
         if values := getattr(flt, name):
             params[name] = list(values)
             parts.append(f"list_has_any({name}, ${name})")
+    if flt.lengths:
+        params["lengths"] = list(flt.lengths)
+        parts.append("list_contains($lengths, n_steps)")
     if flt.ids:
         params["ids"] = list(flt.ids)
         parts.append("id IN (SELECT unnest($ids))")

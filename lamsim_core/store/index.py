@@ -8,13 +8,14 @@ aside and built again from the journal, in memory if the disk refuses.
 import contextlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from lamsim_core.errors import StoreError
+from lamsim_core.errors import InvalidInputError, StoreError
 from lamsim_core.records import Record
+from lamsim_core.store.asked import MOST_ROWS, MOST_SECONDS, check_question
 from lamsim_core.store.database import Database, first_line, open_database, open_memory
 from lamsim_core.store.held import held
 from lamsim_core.store.merge import write_batch
@@ -122,6 +123,38 @@ class Index:
                     raise StoreError(f"The index could not answer: {first_line(error)}") from error
                 self._replace(database, first_line(error))
         raise AssertionError("unreachable")
+
+    def ask(self, sql: str, *, rows: int = MOST_ROWS, seconds: float = MOST_SECONDS) -> list[tuple[Any, ...]]:
+        """Answer a question a person wrote in SQL; nothing can be changed by it, whatever it says.
+
+        Args:
+            sql: one SELECT over the views of ``store.asked``.
+            rows: how many rows the answer may have.
+            seconds: how long it may take. Nobody else is answered meanwhile.
+
+        Raises:
+            InvalidInputError: it is no such question, it fails, or its answer is too long or takes too long.
+            StoreError: the index cannot be opened.
+        """
+        import duckdb
+
+        question = str(held(sql))
+        database = self._open()
+        with self._using, closing(database.connection.cursor()) as cursor:
+            try:
+                check_question(cursor, question)
+                cursor.execute("BEGIN TRANSACTION READ ONLY")
+                with interrupted_after(seconds, cursor.interrupt):
+                    answer = cursor.execute(question).fetchmany(rows + 1)
+            except duckdb.InterruptException as error:
+                raise InvalidInputError(f"The question took longer than {seconds:g} s and was stopped.") from error
+            except duckdb.Error as error:
+                raise InvalidInputError(f"The question cannot be answered: {first_line(error)}") from error
+            finally:
+                _roll_back(cursor)
+        if len(answer) > rows:
+            raise InvalidInputError(f"The answer has more than {rows:,} rows. Narrow the question.")
+        return answer
 
     def rebuild(self) -> RebuildReport:
         """Throw the index away and build it again from the journal.
@@ -239,6 +272,18 @@ class Index:
             self._done.update(batch.offsets)
             self.version += 1
         return batch.records
+
+
+@contextlib.contextmanager
+def interrupted_after(seconds: float, interrupt: Callable[[], None]) -> Iterator[None]:
+    """Call ``interrupt`` from another thread when the block takes longer than this."""
+    timer = threading.Timer(seconds, interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _refusals() -> tuple[type[Exception], ...]:

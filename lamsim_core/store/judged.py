@@ -13,6 +13,8 @@ Row = dict[str, Any]
 
 SHOWN = 300
 """Characters of an expected or found value that the index keeps; the journal keeps them whole."""
+ARGUMENT = 120
+"""Characters of one argument that the index keeps, its name included."""
 
 
 def own_tools(record: Trajectory) -> tuple[str | None, ...]:
@@ -20,6 +22,26 @@ def own_tools(record: Trajectory) -> tuple[str | None, ...]:
     own = {schema.name: binding.tool for schema, binding in record.task.bound_tools}
     calls = (step.call for step in record.steps)
     return tuple(None if call is None else own.get(call.name, call.name) or None for call in calls)
+
+
+def own_arguments(record: Trajectory) -> tuple[tuple[str, ...], ...]:
+    """For each step what was given to the tool, as ``name=value`` by the tool's own names, sorted.
+
+    Of a call that could not be read, its text instead; nothing for a message.
+    """
+    own = {schema.name: binding.parameters for schema, binding in record.task.bound_tools}
+    found: list[tuple[str, ...]] = []
+    for step in record.steps:
+        call = step.call
+        if call is None:
+            found.append(())
+        elif call.error is not None:
+            found.append((call.raw.strip()[:ARGUMENT],))
+        else:
+            names = own.get(call.name, {})
+            given = (f"{names.get(key, key)}={canonical_json(value)}" for key, value in call.arguments.items())
+            found.append(tuple(sorted(each[:ARGUMENT] for each in given)))
+    return tuple(found)
 
 
 def n_failed(steps: Iterable[Sequence[Verdict]]) -> int:

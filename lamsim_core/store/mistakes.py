@@ -229,10 +229,12 @@ def _given(scope: Scope, axis: Axis, flt: TrajectoryFilter, kinds: Sequence[Poli
 def chosen(flt: TrajectoryFilter, kinds: Sequence[PolicyKind]) -> tuple[str, dict[str, Any]]:
     """The attempts looked at, as one part of an SQL WITH, and its parameters.
 
-    Forks stay out: what they took over was done by somebody else, and is counted where it was done.
+    Forks stay out: what they took over was done by somebody else, and is counted where it was done. So do attempts in
+    which a person acted in the policy's place or edited a result, and those that were not made plainly: what came of them
+    is not the policy's own.
     """
     where, params = conditions(flt)
-    where = f"{where} AND parent IS NULL"
+    where = f"{where} AND parent IS NULL AND plain AND NOT helped AND NOT edited"
     if kinds:
         where, params = f"{where} AND list_contains($kinds, policy_kind)", {**params, "kinds": list(kinds)}
     return f"chosen AS (SELECT * FROM current WHERE {where})", params

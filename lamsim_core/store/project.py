@@ -19,7 +19,7 @@ from lamsim_core.records import (
 )
 from lamsim_core.store.framing import Kind, decode, payload_hash
 from lamsim_core.store.held import held_row
-from lamsim_core.store.judged import error_classes, judged_rows, n_failed, own_tools
+from lamsim_core.store.judged import error_classes, judged_rows, n_failed, own_arguments, own_tools
 from lamsim_core.store.segments import Damage, Entry, Tail
 
 Row = dict[str, Any]
@@ -105,7 +105,8 @@ def candidate_of(kind: Kind, record: Record, payload: bytes) -> Candidate:
     """
     if isinstance(record, Trajectory):
         tools = own_tools(record)
-        steps = [held_row(_step_row(record.id, step, tools)) for step in record.steps]
+        given = own_arguments(record)
+        steps = [held_row(_step_row(record.id, step, tools, given)) for step in record.steps]
         judged = judged_rows(record.id, record.id, [step.verdicts for step in record.steps], record.verdicts, tools)
         return Candidate(held_row(_trajectory_row(record)), {"steps": steps, **judged})
     if isinstance(record, Rejudgement):
@@ -136,7 +137,7 @@ def candidate_of(kind: Kind, record: Record, payload: bytes) -> Candidate:
 
 def _trajectory_row(record: Trajectory) -> Row:
     task, policy, steps = record.task, record.policy, record.steps
-    usages = [step.usage for step in steps if step.usage is not None]
+    usages = [usage for step in steps for usage in step.costs]
     verdicts = [verdict for step in steps for verdict in step.verdicts]
     tools = own_tools(record)
     calls = [step.call for step in steps if step.call is not None]
@@ -147,12 +148,13 @@ def _trajectory_row(record: Trajectory) -> Row:
         "created": record.created,
         "template": task.template,
         "category": task.category,
+        "kinds": list(task.kinds),
         "task_key": task.key,
         "split": task.split,
         "task_seed": task.seed,
         "instruction": _shown(task.instruction),
         "policy_kind": policy.kind,
-        "policy": policy.name,
+        "policy": policy.label,
         "adapter": policy.adapter,
         "temperature": policy.sampling.temperature if policy.sampling else None,
         "attempt": record.attempt,
@@ -171,6 +173,9 @@ def _trajectory_row(record: Trajectory) -> Row:
         "parent": record.parent.trajectory if record.parent else None,
         "parent_step": record.parent.step if record.parent else None,
         "edited": record.edited,
+        "helped": record.helped,
+        "mode": record.search.mode if record.search else "single",
+        "plain": record.plain,
     }
 
 
@@ -184,13 +189,14 @@ def _rejudgement_row(record: Rejudgement) -> Row:
     }
 
 
-def _step_row(trajectory: str, step: Step, tools: Sequence[str | None]) -> Row:
+def _step_row(trajectory: str, step: Step, tools: Sequence[str | None], given: Sequence[Sequence[str]]) -> Row:
     seen = step.observation
     return {
         "trajectory": trajectory,
         "step": step.index,
         "turn": step.turn,
         "tool": tools[step.index],
+        "arguments": given[step.index],
         "ok": seen.ok if seen else None,
         "fault": seen.fault if seen else None,
         "error_classes": error_classes(step.verdicts),

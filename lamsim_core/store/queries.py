@@ -4,16 +4,17 @@ Each raises ``StoreError`` when the index cannot answer. None of them reads the 
 first to see what was stored since. Newest first means by time of creation, then by id.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Literal, TypeVar, get_args
 
-from lamsim_core.errors import InvalidInputError, NotFoundError
-from lamsim_core.records import Adapter, Dataset, Evaluation, Mark, Trajectory
+from lamsim_core.errors import DamagedRecordError, InvalidInputError, NotFoundError
+from lamsim_core.records import Adapter, Dataset, Evaluation, Mark, Split, Trajectory
 from lamsim_core.store.filters import COLUMN_OF, LISTS, Decision, TrajectoryFilter, conditions
 from lamsim_core.store.framing import decode
 from lamsim_core.store.index import Index
 from lamsim_core.store.rejudged import latest_rejudgement, read_indexed, with_verdicts
-from lamsim_core.store.rows import ConflictRow, DamageRow, Overview, RunRow, TrajectoryRow
+from lamsim_core.store.rows import ConflictRow, DamageRow, Overview, RunOutcome, RunRow, TrajectoryRow
+from lamsim_core.store.schema import ARGUMENT_NAMES
 
 __all__ = [
     "ConflictRow",
@@ -25,6 +26,9 @@ __all__ = [
     "TrajectoryFilter",
     "TrajectoryRow",
     "adapters",
+    "ask_ids",
+    "asked_in_split",
+    "call_sequences",
     "conflicts",
     "count_trajectories",
     "damage",
@@ -39,12 +43,25 @@ __all__ = [
     "outcome_by",
     "overview",
     "runs",
+    "runs_over_time",
+    "stored_trajectories",
     "trajectories_in_run",
     "trajectory_row",
 ]
 
 Grouping = Literal[
-    "category", "template", "policy", "run", "split", "decision", "ended", "attempt", "tags", "error_classes", "tools"
+    "category",
+    "template",
+    "policy",
+    "run",
+    "split",
+    "decision",
+    "ended",
+    "attempt",
+    "n_steps",
+    "tags",
+    "error_classes",
+    "tools",
 ]
 """What outcomes can be counted by; by a list, a trajectory counts once for each of its values."""
 
@@ -67,9 +84,12 @@ def find_trajectories(
     """A page of the trajectories that fit; all of them when ``limit`` is None."""
     where, params = conditions(flt)
     way = "DESC" if newest_first else "ASC"
+    order = f"ORDER BY created {way}, id {way}"
     page = {"limit": 2**62 if limit is None else max(0, limit), "offset": max(0, offset)}
+    # Ids first: sorting whole rows up to a page far back takes three times as long.
     rows = index.query(
-        f"SELECT {_ROW} FROM current WHERE {where} ORDER BY created {way}, id {way} LIMIT $limit OFFSET $offset",
+        f"WITH page AS MATERIALIZED (SELECT id FROM current WHERE {where} {order} LIMIT $limit OFFSET $offset) "
+        f"SELECT {_ROW} FROM current WHERE id IN (SELECT id FROM page) {order}",
         {**params, **page},
     )
     return [TrajectoryRow.model_validate(row) for row in rows]
@@ -109,6 +129,50 @@ def stored_trajectory(index: Index, trajectory_id: str) -> Trajectory:
     if not rows:
         raise NotFoundError("trajectory", trajectory_id)
     return read_indexed(index, rows[0], Trajectory)
+
+
+def stored_trajectories(index: Index, ids: Collection[str]) -> Iterator[Trajectory]:
+    """Trajectories as they were stored, with the verdicts of that time; those that cannot be read any more are missing."""
+    rows = index.query(f"SELECT {_PLACE} FROM trajectories WHERE id IN (SELECT unnest($ids))", {"ids": list(ids)})
+    for row in rows:
+        try:
+            yield read_indexed(index, row, Trajectory)
+        except DamagedRecordError:
+            continue
+
+
+def call_sequences(index: Index) -> dict[str, tuple[tuple[str | None, tuple[str, ...], bool | None], ...]]:
+    """What each attempt did with all values taken out: of every action the tool, the names of its arguments, and success."""
+    rows = index.query(
+        f"SELECT trajectory, list(tool ORDER BY step) AS tools, list({ARGUMENT_NAMES} ORDER BY step) AS arguments, "
+        "list(ok ORDER BY step) AS oks FROM steps GROUP BY trajectory"
+    )
+    return {
+        row["trajectory"]: tuple(zip(row["tools"], map(tuple, row["arguments"]), row["oks"], strict=True))
+        for row in rows
+    }
+
+
+def asked_in_split(index: Index, split: Split, until: str | None = None) -> list[str]:
+    """Every request (its first 2000 characters) of the stored attempts at a split that were made by ``until``, each once."""
+    rows = index.query(
+        "SELECT DISTINCT instruction FROM trajectories WHERE split = $split AND ($until IS NULL OR created <= $until) "
+        "ORDER BY instruction",
+        {"split": split, "until": until},
+    )
+    return [row["instruction"] for row in rows]
+
+
+def ask_ids(index: Index, sql: str) -> list[str]:
+    """The ids a question written by a person returns, each once, in order. The question is checked; see ``Index.ask``.
+
+    Raises:
+        InvalidInputError: it may not be asked, fails, or returns something else than one column of texts.
+    """
+    answer = index.ask(sql)
+    if not all(len(row) == 1 and isinstance(row[0], str | None) for row in answer):
+        raise InvalidInputError("Select one column, the ids: SELECT id FROM attempts WHERE ...")
+    return list(dict.fromkeys(row[0] for row in answer if row[0] is not None))
 
 
 def trajectories_in_run(index: Index, run: str) -> Iterator[Trajectory]:
@@ -187,6 +251,18 @@ def runs(index: Index) -> list[RunRow]:
         "list_sort(list(DISTINCT split)) AS splits FROM current GROUP BY run ORDER BY last DESC, run DESC"
     )
     return [RunRow.model_validate(row) for row in rows]
+
+
+def runs_over_time(index: Index, flt: TrajectoryFilter = _EVERYTHING, *, limit: int = 1000) -> list[RunOutcome]:
+    """The newest runs with trajectories that fit, the oldest of them first."""
+    where, params = conditions(flt)
+    rows = index.query(
+        "SELECT run, min(created) AS first, count(*) AS count, count(*) FILTER (passed) AS passed, "
+        f"list_sort(list(DISTINCT policy)) AS policies FROM current WHERE {where} "
+        "GROUP BY run ORDER BY first DESC, run DESC LIMIT $limit",
+        {**params, "limit": limit},
+    )
+    return [RunOutcome.model_validate(row) for row in reversed(rows)]
 
 
 def outcome_by(index: Index, flt: TrajectoryFilter, column: Grouping) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from lamsim_core.records import Ending, PolicyKind, Record, Split
+from lamsim_core.records import Ending, Mode, PolicyKind, Record, Split, TaskKind
 from lamsim_core.store.filters import Decision
 
 
@@ -14,6 +14,8 @@ class TrajectoryRow(Record):
     created: str
     template: str
     category: str
+    kinds: tuple[TaskKind, ...]
+    """What the task demands, as its template lists it."""
     task_key: str
     split: Split
     task_seed: int
@@ -49,6 +51,12 @@ class TrajectoryRow(Record):
     """Index of its first own step."""
     edited: bool
     """Whether the agent was told a result that a person had edited."""
+    helped: bool
+    """Whether a person acted somewhere in the policy's place."""
+    mode: Mode
+    """How it was made."""
+    plain: bool
+    """Whether its outcome is one of the agent alone: made plainly, and told nothing beside results."""
     decision: Decision
     """The newest human decision; ``undecided`` when there is none."""
     tags: tuple[str, ...]
@@ -71,6 +79,17 @@ class RunRow(Record):
     policies: tuple[str, ...]
     categories: tuple[str, ...]
     splits: tuple[str, ...]
+
+
+class RunOutcome(Record):
+    """What came of the trajectories of a run that fit a filter."""
+
+    run: str
+    first: str
+    """When the oldest of them was made."""
+    count: int
+    passed: int
+    policies: tuple[str, ...]
 
 
 class Overview(Record):

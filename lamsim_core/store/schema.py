@@ -2,11 +2,16 @@
 
 import hashlib
 
+from lamsim_core.store.asked import VIEW_STATEMENTS
+
 ROWS = 2
 """Raise when rows are made differently from the same journal while the tables stay the same."""
 
 _PLACE = {"content_hash": "VARCHAR", "segment": "VARCHAR", "byte_offset": "BIGINT", "byte_length": "BIGINT"}
 _NAMED = {"id": "VARCHAR PRIMARY KEY", "identity": "VARCHAR", "name": "VARCHAR", "created": "VARCHAR"}
+
+ARGUMENT_NAMES = "[split_part(given, '=', 1) for given in arguments]"
+"""The names alone of what was given to a tool."""
 
 TABLES: dict[str, dict[str, str]] = {
     "trajectories": {
@@ -16,6 +21,7 @@ TABLES: dict[str, dict[str, str]] = {
         "created": "VARCHAR",
         "template": "VARCHAR",
         "category": "VARCHAR",
+        "kinds": "VARCHAR[]",
         "task_key": "VARCHAR",
         "split": "VARCHAR",
         "task_seed": "BIGINT",
@@ -40,6 +46,9 @@ TABLES: dict[str, dict[str, str]] = {
         "parent": "VARCHAR",
         "parent_step": "BIGINT",
         "edited": "BOOLEAN",
+        "helped": "BOOLEAN",
+        "mode": "VARCHAR",
+        "plain": "BOOLEAN",
         **_PLACE,
     },
     "steps": {
@@ -47,6 +56,7 @@ TABLES: dict[str, dict[str, str]] = {
         "step": "BIGINT",
         "turn": "BIGINT",
         "tool": "VARCHAR",
+        "arguments": "VARCHAR[]",
         "ok": "BOOLEAN",
         "fault": "VARCHAR",
         "error_classes": "VARCHAR[]",
@@ -130,7 +140,7 @@ TABLES: dict[str, dict[str, str]] = {
 Every table of records has an ``identity``: two records of equal identity are the same thing, of which one row is kept.
 ``conflicts`` holds those not kept because their content differs; ``offsets`` how far each segment was read.
 ``verdicts`` holds what did not pass and ``passes`` the checks that did, both by the attempt or rejudgement they belong to
-(``source``); a missing ``step`` means the whole attempt.
+(``source``); a missing ``step`` means the whole attempt. ``arguments`` of a step are ``name=value`` each, by own names.
 """
 
 _LATEST = """
@@ -172,7 +182,13 @@ def _create(table: str, columns: dict[str, str]) -> str:
     return f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
 
 
-STATEMENTS = (*(_create(table, columns) for table, columns in TABLES.items()), _LATEST, _BY_CHECKS, _CURRENT)
+STATEMENTS = (
+    *(_create(table, columns) for table, columns in TABLES.items()),
+    _LATEST,
+    _BY_CHECKS,
+    _CURRENT,
+    *VIEW_STATEMENTS,
+)
 """What makes an empty database an index."""
 
 VERSION = hashlib.blake2b(f"{ROWS};{';'.join(STATEMENTS)}".encode(), digest_size=8).hexdigest()

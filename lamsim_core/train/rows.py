@@ -1,7 +1,8 @@
 """From a trajectory to a training row, and from a row to token ids with a mask. The same rendering as at inference.
 
 A row keeps the whole attempt. What the agent did wrong stays as context, so that the model sees how it went on, but
-carries ``"weight": 0`` and is left out of the loss; so does the closing message of an attempt that did not pass.
+carries ``"weight": 0`` and is left out of the loss; so does the closing message of an attempt that did not pass, and
+whatever was answered with feedback (which stays in the row, as what the user says).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -55,21 +56,22 @@ def to_row(trajectory: Trajectory) -> Row:
         messages += [
             {"role": "tool", "content": observation_text(step.told)} for step in steps if step.told is not None
         ]
+        messages += [{"role": "user", "content": step.feedback} for step in steps if step.feedback is not None]
     return {
         "messages": messages,
         "tools": [tool.openai() for tool in trajectory.task.tools],
         "trajectory": trajectory.id,
         "template": trajectory.task.template,
         "category": trajectory.task.category,
-        "policy": trajectory.policy.name,
+        "policy": trajectory.policy.label,
     }
 
 
 def _spoken(steps: Sequence[Step], *, passed: bool) -> Row:
-    """The assistant message of one turn."""
+    """The assistant message of one turn; one that was answered with feedback was wrong."""
     reply = steps[0].reply or ""
     calls = [step.call for step in steps if step.call is not None]
-    if any(step.failed for step in steps) or any(call.error for call in calls):
+    if any(step.failed or step.feedback is not None for step in steps) or any(call.error for call in calls):
         return {"role": "assistant", "content": reply, "weight": 0}
     if not calls:
         return {"role": "assistant", "content": reply} | ({} if passed else {"weight": 0})

@@ -181,20 +181,21 @@ def amount_groups(groups: Mapping[str, Mapping[str, float]], *, unit: str) -> "F
     return _finish(figure, height=120 + (14 + 14 * drawn) * len(kinds), legend=True)
 
 
-def count_bars(counts: Mapping[str, int], *, tint: str | None = None, unit: str = "") -> "Figure":
-    """Counts as lying bars, the largest first; what is beyond ``MOST_BARS`` is summed up.
+def count_bars(counts: Mapping[str, int], *, tint: str | None = None, unit: str = "", ranked: bool = True) -> "Figure":
+    """Counts as lying bars, the largest first unless told otherwise; what is beyond ``MOST_BARS`` is summed up.
 
     Args:
         counts: what is counted.
         tint: one of the colours with a meaning; None for the first of the series.
         unit: title of the axis.
+        ranked: whether the largest comes first; otherwise the order is kept.
     """
     import plotly.graph_objects as go
 
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    shown = [(named(name), count) for name, count in ranked[:MOST_BARS]]
-    if len(ranked) > MOST_BARS:
-        shown.append((f"{len(ranked) - MOST_BARS} others", sum(count for _, count in ranked[MOST_BARS:])))
+    order = sorted(counts.items(), key=lambda item: (-item[1], item[0])) if ranked else list(counts.items())
+    shown = [(named(name), count) for name, count in order[:MOST_BARS]]
+    if len(order) > MOST_BARS:
+        shown.append((f"{len(order) - MOST_BARS} others", sum(count for _, count in order[MOST_BARS:])))
     figure = go.Figure(
         go.Bar(
             orientation="h",

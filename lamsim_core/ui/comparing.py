@@ -7,7 +7,9 @@ from lamsim_core.explore.compare import PARTS, Pair, cost_of, first_difference, 
 from lamsim_core.records import Parent, Step, Trajectory
 from lamsim_core.store.queries import get_trajectory
 from lamsim_core.ui import terms
+from lamsim_core.ui.by_hand import helped_chip
 from lamsim_core.ui.draw import chip, failure, untrusted_prose
+from lamsim_core.ui.modes import search_chip
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.trajectory import draw_step, step_note
 from lamsim_core.ui.trajectory_list import PAGE
@@ -62,6 +64,8 @@ def _draw_head(trajectory: Trajectory, *, task: bool) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             chip(word, color=color, icon=icon)
             chip(terms.policy_title(trajectory.policy), color="blue", icon=":material/smart_toy:")
+            helped_chip(trajectory)
+            search_chip(trajectory)
             if trajectory.parent is not None:
                 chip(f"fork at step {trajectory.parent.step + 1}", color="violet", icon=":material/call_split:")
         if task:

@@ -1,4 +1,4 @@
-"""The Datasets page's first half: choose what goes in, see what that comes to, freeze it."""
+"""The Datasets page's second half: what a selection comes to, stage by stage, and freezing it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,118 +8,58 @@ import streamlit as st
 from lamsim_core.canonical import canonical_json
 from lamsim_core.curate.folder import list_datasets
 from lamsim_core.curate.freezing import freeze
-from lamsim_core.curate.select import HELD_OUT, Chosen, select
+from lamsim_core.curate.select import HELD_OUT, Chosen, choose, funnel
 from lamsim_core.records import Dataset, Selection
-from lamsim_core.store import Index
-from lamsim_core.store.queries import TrajectoryRow, count_trajectories, facets
+from lamsim_core.store import Store
+from lamsim_core.store.queries import TrajectoryFilter, TrajectoryRow, count_trajectories, find_trajectories
 from lamsim_core.ui import terms
 from lamsim_core.ui.charts import NEUTRAL, count_bars, draw_chart
 from lamsim_core.ui.draw import clean, guard, label
 from lamsim_core.ui.page import Studio, link
-from lamsim_core.ui.trajectory_list import value_title
-from lamsim_core.ui.wording import amount
+from lamsim_core.ui.trajectory_list import table_row, trajectory_table
+from lamsim_core.ui.wording import amount, spaced
 
-GROUPINGS = {"Category": "category", "Kind of task": "template", "Who acted": "policy", "Calls": "calls"}
-KEPT = {
-    "policies": "Who acted",
-    "categories": "Categories",
-    "templates": "Kinds of tasks",
-    "tags": "Tags",
-    "runs": "Runs",
+GROUPINGS = {
+    "Category": "category",
+    "What it demands": "kind",
+    "Kind of task": "template",
+    "Who acted": "policy",
+    "Calls": "calls",
 }
-"""Choices among what is stored; nothing chosen means all."""
 FIRST_NAME = "passed attempts"
-
-
-def draw_selection(studio: Studio) -> Selection:
-    """What goes in."""
-    known = facets(studio.index)
-    passed_only = st.toggle(
-        "Only attempts that passed",
-        value=True,
-        key="datasets_passed",
-        persist_state="session",
-        help="Training on attempts that failed teaches the failure. Leave this on unless you know why not.",
-    )
-    decisions = st.pills(
-        "Your decisions let in",
-        list(terms.DECISIONS),
-        selection_mode="multi",
-        default=["accept", "undecided"],
-        format_func=lambda decision: terms.DECISIONS[decision],
-        key="datasets_decisions",
-        persist_state="session",
-        wrap=True,
-        help="Accept and reject attempts on the Review and Trajectories pages. A rejected one stays out by default.",
-    )
-    chosen = {name: _choose(name, known.get(name, [])) for name in ("policies", "categories", "templates")}
-    left, right = st.columns(2)
-    most_errors = left.number_input(
-        "Failed actions at most",
-        min_value=0,
-        value=0,
-        step=1,
-        key="datasets_errors",
-        persist_state="session",
-        placeholder="Any number",
-        help="Actions that failed a check within the attempt. They are never trained on, but the recovery after them is. "
-        "Empty means any number.",
-    )
-    most_each = right.number_input(
-        "Of each kind at most",
-        min_value=1,
-        value=None,
-        step=1,
-        key="datasets_cap",
-        persist_state="session",
-        placeholder="No limit",
-        help="The newest of each kind of task are taken, so that no kind outweighs the others.",
-    )
-    with st.expander("Tags and runs", icon=":material/tune:", type="compact"):
-        chosen |= {name: _choose(name, known.get(name, [])) for name in ("tags", "runs")}
-    return Selection(
-        passed_only=passed_only,
-        decisions=tuple(decisions),
-        max_per_template=most_each,
-        max_errors=most_errors,
-        **{name: tuple(values) for name, values in chosen.items()},
-    )
-
-
-def _choose(name: str, known: Sequence[str]) -> list[str]:
-    chosen: list[str] = st.multiselect(
-        KEPT[name],
-        known,
-        format_func=lambda value: value_title(name, value),
-        placeholder="All",
-        key=f"datasets_{name}",
-        persist_state="session",
-    )
-    return [value for value in chosen if value in known]
+EXAMPLES = 8
+"""Attempts shown of those that go in or stay out."""
 
 
 def preview(studio: Studio, selection: Selection) -> Chosen:
     """What a selection comes to, remembered until something new is stored."""
     asked = canonical_json(selection.model_dump(mode="json"))
     remember = st.cache_data(max_entries=20, show_spinner="Looking through the stored attempts")
-    chosen: Chosen = remember(_select)(str(studio.settings.home), studio.index.version, asked, studio.index)
+    chosen: Chosen = remember(_choose)(str(studio.settings.home), studio.index.version, asked, studio.store)
     return chosen
 
 
-def _select(home: str, version: int, selection: str, _index: Index) -> Chosen:
-    return select(_index, Selection.model_validate_json(selection))
+def _choose(home: str, version: int, selection: str, _store: Store) -> Chosen:
+    return choose(_store, Selection.model_validate_json(selection))
 
 
 def draw_preview(chosen: Chosen) -> None:
-    """How many rows, of what, and what stays out and why."""
+    """How many rows, of what, what stays out and why, and examples of both."""
+    stages = funnel(len(chosen.rows), chosen.left_out)
     first, second, third = st.columns(3)
     first.metric("Rows", f"{len(chosen.rows):,}", border=True)
-    second.metric("Left out", f"{sum(chosen.left_out.values()):,}", border=True)
+    second.metric("Left out", f"{len(chosen.out):,}", border=True)
     third.metric(
         "Of these, held out",
         f"{chosen.left_out.get(HELD_OUT, 0):,}",
         border=True,
         help="Attempts at tasks kept for measuring. They can never enter a dataset, whatever is chosen here.",
+    )
+    st.markdown("**What is left after each stage**")
+    draw_chart(
+        count_bars({stage.capitalize(): number for stage, number in stages.items()}, unit="Attempts", ranked=False),
+        key="datasets_funnel",
+        alt="Attempts left after each stage: " + ", ".join(f"{number} {stage}" for stage, number in stages.items()),
     )
     if chosen.rows:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -138,7 +78,7 @@ def draw_preview(chosen: Chosen) -> None:
         st.markdown("**What stays out, and why**")
         draw_chart(
             count_bars(
-                {reason.capitalize(): number for reason, number in chosen.left_out.items()},
+                {spaced(reason).capitalize(): number for reason, number in chosen.left_out.items()},
                 tint=NEUTRAL,
                 unit="Attempts",
             ),
@@ -148,8 +88,50 @@ def draw_preview(chosen: Chosen) -> None:
         st.caption("Each attempt counts once, under the first reason that holds.")
 
 
+def draw_examples(studio: Studio, chosen: Chosen) -> None:
+    """Some of the attempts that go in, and on the other tab some that stay out, with the reason and what it rests on."""
+    going, staying = st.tabs(["Some that go in", "Some that stay out"], key="datasets_examples", on_change="rerun")
+    if going.open:
+        with going:
+            if chosen.rows:
+                trajectory_table(chosen.rows[:EXAMPLES], key=f"datasets-in-{studio.index.version}")
+            else:
+                st.caption("Nothing goes in.")
+    if staying.open:
+        with staying:
+            _draw_left_out(studio, chosen)
+
+
+def _draw_left_out(studio: Studio, chosen: Chosen) -> None:
+    reasons = list(chosen.left_out)
+    if not reasons:
+        st.caption("Nothing stays out.")
+        return
+    reason = st.selectbox(
+        "Reason", reasons, format_func=lambda name: clean(spaced(name).capitalize()), key="datasets_reason"
+    )
+    out = {each.trajectory: each for each in chosen.out if each.reason == reason}
+    some = tuple(list(out)[:EXAMPLES])
+    rows = find_trajectories(studio.index, TrajectoryFilter(ids=some), limit=None) if some else []
+    st.dataframe(
+        [{**table_row(row), "Because": clean(out[row.id].because), "Id": row.id} for row in rows],
+        key="datasets_left_out",
+        hide_index=True,
+        column_order=["Task", "Request", "Because", "Policy", "Made", "Id"],
+        column_config={
+            "Because": st.column_config.TextColumn(help="The attempt it repeats, or what was found elsewhere.")
+        },
+        alt="Attempts that stay out for the chosen reason",
+    )
+
+
 def group_rows(rows: Sequence[TrajectoryRow], by: str) -> dict[str, int]:
-    """How many rows there are of each category, kind of task (``template``), policy or number of calls."""
+    """How many rows there are of each category, kind, task (``template``), policy or number of calls.
+
+    By kind a row counts once for each of its task's kinds.
+    """
+    if by == "kind":
+        return dict(Counter(spaced(kind).capitalize() for row in rows for kind in row.kinds))
     return dict(Counter(_group(row, by) for row in rows))
 
 

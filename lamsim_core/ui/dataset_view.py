@@ -7,17 +7,20 @@ import streamlit as st
 from lamsim_core.curate.card import card
 from lamsim_core.curate.export import FORMS, Form, export_lines
 from lamsim_core.curate.folder import Listing, load_rows
+from lamsim_core.curate.select import funnel
 from lamsim_core.records import Dataset
 from lamsim_core.settings import Settings
 from lamsim_core.ui import terms
 from lamsim_core.ui.charts import NEUTRAL, count_bars, draw_chart
 from lamsim_core.ui.curating import hide_dataset, show_dataset
+from lamsim_core.ui.dataset_diff import draw_differences, draw_rebuild
 from lamsim_core.ui.draw import chip, clean, label, untrusted
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.tables import button_column
 from lamsim_core.ui.training_row import draw_row
-from lamsim_core.ui.wording import amount, moment
+from lamsim_core.ui.wording import amount, moment, spaced
 
+TABS = ["Rows", "What is in it", "Since the earlier version", "Card", "Make it again"]
 FORM_TITLES: dict[Form, str] = {
     "trl": "TRL and Hugging Face (messages and tools)",
     "openai": "OpenAI fine-tuning (arguments as strings)",
@@ -70,7 +73,7 @@ def draw_dataset(studio: Studio, dataset: Dataset) -> None:
                 _draw_exports(studio.settings, dataset)
                 st.button("Close", key=f"close.{dataset.id}", icon=":material/close:", on_click=hide_dataset)
         st.caption(label(f"Frozen {moment(dataset.created)} · never changed since · {dataset.id}"))
-        rows, content, text = st.tabs(["Rows", "What is in it", "Card"], key=f"tabs.{dataset.id}", on_change="rerun")
+        rows, content, since, text, again = st.tabs(TABS, key=f"tabs.{dataset.id}", on_change="rerun")
         if rows.open:
             with rows:
                 draw_rows(studio.settings, dataset)
@@ -80,6 +83,12 @@ def draw_dataset(studio: Studio, dataset: Dataset) -> None:
         if text.open:
             with text:
                 untrusted(card(dataset), language="markdown")
+        if since.open:
+            with since:
+                draw_differences(studio, dataset)
+        if again.open:
+            with again:
+                draw_rebuild(studio, dataset)
 
 
 def _rows(settings: Settings, dataset: Dataset) -> list[dict[str, Any]]:
@@ -110,6 +119,7 @@ def draw_rows(settings: Settings, dataset: Dataset) -> None:
 def _draw_content(dataset: Dataset) -> None:
     titles = {
         "category": "By category",
+        "kind": "By what it demands",
         "template": "By kind of task",
         "policy": "By who acted",
         "calls": "By number of calls",
@@ -122,13 +132,22 @@ def _draw_content(dataset: Dataset) -> None:
                 st.markdown(f"**{label(title)}**")
                 draw_chart(count_bars(counts, unit="Rows"), key=f"{key}.{dataset.id}", alt=f"Rows {title.lower()}")
     left_out = dataset.counts.get("left_out", {})
+    st.markdown("**What was left after each stage**")
+    stages = {stage.capitalize(): number for stage, number in funnel(dataset.rows, left_out).items()}
+    draw_chart(
+        count_bars(stages, unit="Attempts", ranked=False),
+        key=f"funnel.{dataset.id}",
+        alt="Attempts left after each stage",
+    )
     if left_out:
         st.markdown("**What stayed out, and why**")
-        shown = {reason.capitalize(): number for reason, number in left_out.items()}
+        shown = {spaced(reason).capitalize(): number for reason, number in left_out.items()}
         draw_chart(count_bars(shown, tint=NEUTRAL, unit="Attempts"), key=f"out.{dataset.id}", alt="Attempts left out")
 
 
 def _title(key: str, value: str) -> str:
+    if key == "kind":
+        return spaced(value).capitalize()
     if key == "template":
         return f"{terms.template_title(value)} ({value.partition('.')[0]})"
     if key == "policy":

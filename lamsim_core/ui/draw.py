@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -35,7 +35,9 @@ TALLEST = 16
 
 _MARK = "\ufffd"
 _JOINER = "\u2060"
+_SEAM = "\u200b"
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_SIGNS = str.maketrans({" ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍"})
 _MARKDOWN = frozenset("\\`*_{}[]<>()#+-.!|~$^=&")
 
 
@@ -72,6 +74,19 @@ def untrusted(text: str, *, language: str | None = None, height: int | None = No
     body = _visible(text[:LONGEST_TEXT], keep="\n\t")
     st.code(body, language=language, wrap_lines=True, height="content" if height is None else height)
     _say_cut(len(text))
+
+
+def untrusted_marked(parts: Iterable[tuple[str, Color | None]]) -> None:
+    """Draw texts that follow one another in one paragraph, each on a background of its colour or on none.
+
+    Blanks, tabs and line ends are drawn as signs, so that nothing of a text is lost.
+    """
+    drawn = []
+    for text, color in parts:
+        plain = label(text[:LONGEST_CELL].translate(_SIGNS))
+        drawn.append(plain if color is None else f":{color}-background[{plain}]")
+    # Between two parts a line may end, and no address may come about from what is harmless in each of them.
+    st.markdown(_SEAM.join(drawn))
 
 
 def untrusted_prose(text: str) -> None:

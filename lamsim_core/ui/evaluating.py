@@ -10,7 +10,7 @@ from lamsim_core.evaluate.job import PLAN, Plan
 from lamsim_core.jobs.folder import job_folder, read_record
 from lamsim_core.jobs.job import RESUMABLE, Job, JobStatus
 from lamsim_core.models.registry import list_models
-from lamsim_core.records import Evaluation
+from lamsim_core.records import CONSTRAINED, Evaluation
 from lamsim_core.store.queries import TrajectoryFilter, outcome_by
 from lamsim_core.ui import forms
 from lamsim_core.ui.charts import draw_chart, rate_list
@@ -21,6 +21,9 @@ from lamsim_core.ui.terms import policy_name
 from lamsim_core.ui.wording import SPLIT_NAMES, amount
 
 MODELS = "evaluate_models"
+CALLS = {"free": "Free", "constrained": "Constrained", "both": "Both"}
+ENDS = {"free": ("",), "constrained": (CONSTRAINED,), "both": ("", CONSTRAINED)}
+"""What is added to the names of models."""
 
 
 def setup(studio: Studio, jobs: Jobs) -> None:
@@ -50,7 +53,7 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         help="They show that the measuring itself is sound: the reference solution should pass everything, the others nothing.",
     )
     bases = {entry.name: entry.base for entry in list_models(studio.settings)}
-    models = [*sorted(picked, key=lambda name: bases.get(name) is not None), *beside]
+    picked = sorted(picked, key=lambda name: bases.get(name) is not None)
     split = forms.pick_split("evaluate_split", held_out=True)
     scope = forms.pick_scope(split, "evaluate")
     left, right = st.columns(2)
@@ -60,9 +63,21 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         attempts = forms.pick_number("Attempts at each", 1, "evaluate_attempts", most=100)
     with st.expander("More", icon=":material/tune:", type="compact"):
         temperature = forms.pick_temperature("evaluate_temperature", 0.0)
+        calls = st.segmented_control(
+            "Calls",
+            ["free", "constrained", "both"],
+            default="free",
+            required=True,
+            format_func=CALLS.__getitem__,
+            key="evaluate_calls",
+            persist_state="session",
+            help=f"{forms.CONSTRAINED_HELP} Both: every model stands beside itself.",
+        )
         seed = forms.pick_number("Seed", 0, "evaluate_seed", least=0, most=2**31 - 1, help=forms.SEED_HELP)
         max_steps = forms.pick_number("Turns at most", studio.settings.max_steps, "evaluate_steps", most=100)
         name = st.text_input("Name", max_chars=120, key="evaluate_name", placeholder="made from models and tasks")
+    named = [f"{name}{end}" for name in picked for end in ENDS[calls]]
+    models = [*named, *beside]
     paces = [forms.pace(studio.index, model) for model in models]
     st.caption(label(forms.estimate(tasks * attempts, paces)))
     why_not = next((choices[model].why_not for model in picked if choices[model].why_not is not None), None)
@@ -70,7 +85,7 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         why_not = "Choose two or more, so that there is something to compare."
     if why_not is not None:
         st.caption(label(why_not, limit=600))
-    who = ", ".join(map(policy_name, picked or models))
+    who = ", ".join(map(policy_name, named or models))
     said = (name or "").strip() or f"{who}: {amount(tasks, 'task')}, {SPLIT_NAMES[split].lower()}"[:120]
     params = {
         "models": models,

@@ -83,7 +83,7 @@ def _head(evaluation: Evaluation) -> None:
 
 def draw_before_after(evaluation: Evaluation, before: EvaluationRow, after: EvaluationRow) -> None:
     """The answer in three numbers and a sentence."""
-    found = comparison_of(evaluation, before.policy.name, after.policy.name)
+    found = comparison_of(evaluation, before.policy.label, after.policy.label)
     with st.container(border=True):
         first, second, third = st.columns(3)
         first.metric(f"{label(policy_title(before.policy))} passes", percent(before.pass_rate, 1))
@@ -159,7 +159,7 @@ def _all_pass(evaluation: Evaluation, row: EvaluationRow, reliability: Mapping[s
     """How often all attempts at a task pass; a column only when there is more than one."""
     if evaluation.attempts < 2 or not reliability:
         return {}
-    found = reliability.get(row.policy.name) or ()
+    found = reliability.get(row.policy.label) or ()
     return {f"All {evaluation.attempts} pass": percent(found[-1], 1) if found else DASH}
 
 

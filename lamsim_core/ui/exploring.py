@@ -6,21 +6,26 @@ from typing import Any
 import streamlit as st
 
 from lamsim_core.agent.policy import PLAIN_POLICIES
+from lamsim_core.explore.curriculum import Order
 from lamsim_core.explore.job import RUN_FILE
 from lamsim_core.jobs.folder import job_folder
 from lamsim_core.jobs.job import ACTIVE, Job, JobStatus
+from lamsim_core.store.history import attempts_by
 from lamsim_core.store.queries import TrajectoryFilter, TrajectoryRow, find_trajectories, outcome_by
 from lamsim_core.ui import forms
 from lamsim_core.ui.attempts import run_button
 from lamsim_core.ui.charts import FAILED, FEW_BARS, count_bars, draw_chart, rate_list
 from lamsim_core.ui.draw import label
 from lamsim_core.ui.jobs import Jobs, start_button
+from lamsim_core.ui.modes import NAMES as MODES
+from lamsim_core.ui.modes import needs_chance, pick_how
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.terms import outcome, policy_name, template_title
 from lamsim_core.ui.wording import DASH, SPLIT_NAMES, amount, between, duration, percent, spaced
 
 NEWEST = 6
 """Trajectories listed while a run goes on."""
+ORDERS: dict[Order, str] = {"planned": "As planned", "curriculum": "Most to learn from first"}
 TRAJECTORIES = "pages/3_Trajectories.py"
 MOST_WORKERS = 64
 """Processes offered for one exploration."""
@@ -39,7 +44,9 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         tasks = forms.pick_number("Tasks", 20, "explore.tasks", help="Instances, the kinds of tasks in turn.")
     with right:
         attempts = forms.pick_number("Attempts at each", 1, "explore.attempts", most=100)
+    how = pick_how("explore")
     temperature = forms.pick_temperature("explore.temperature", disabled=who.name in PLAIN_POLICIES)
+    constrained = forms.pick_constrained("explore.constrained", disabled=who.name in PLAIN_POLICIES)
     with st.expander("More", icon=":material/tune:", type="compact"):
         seed = forms.pick_number(
             "Seed", 0, "explore.seed", least=0, most=2**31 - 1, help="Another seed draws other instances."
@@ -47,6 +54,26 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         most = studio.settings
         max_steps = forms.pick_number("Turns at most", most.max_steps, "explore.steps", most=100)
         max_new_tokens = forms.pick_number("Tokens a turn at most", most.max_new_tokens, "explore.tokens", most=4096)
+        max_tokens = forms.pick_number(
+            "Tokens an attempt at most", 0, "explore.max_tokens", least=0, most=10**6, help="0 for no limit."
+        )
+        max_seconds = forms.pick_number(
+            "Seconds an attempt at most",
+            0,
+            "explore.max_seconds",
+            least=0,
+            most=86_400,
+            help="0 for no limit. An attempt that runs out of time is not scored.",
+        )
+        order: Order = st.selectbox(
+            "Order of the tasks",
+            list(ORDERS),
+            format_func=lambda order: ORDERS[order],
+            key="explore.order",
+            persist_state="session",
+            help="What is passed sometimes teaches most: such tasks come first, then those never tried, then those that "
+            "always failed, then those that always passed.",
+        )
         workers = forms.pick_number(
             "Processes",
             1,
@@ -56,7 +83,7 @@ def setup(studio: Studio, jobs: Jobs) -> None:
             "A cluster can be used from the shell.",
         )
     st.caption(label(forms.estimate(tasks * attempts, [forms.pace(studio.index, who.name)])))
-    if attempts > 1 and temperature == 0 and who.name not in PLAIN_POLICIES:
+    if attempts > 1 and temperature == 0 and how["mode"] == "single" and who.name not in PLAIN_POLICIES:
         st.caption(":orange[:material/warning:] At temperature 0 a model does the same at every attempt.")
     params = {
         "model": who.name,
@@ -67,12 +94,20 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         "attempts": attempts,
         "seed": seed,
         "temperature": temperature,
+        "constrained": constrained,
         "max_steps": max_steps,
         "max_new_tokens": max_new_tokens,
+        "max_tokens": max_tokens or None,
+        "max_seconds": max_seconds or None,
+        "order": order,
+        **how,
         **({"executor": "ray", "workers": workers} if workers > 1 else {}),
     }
     name = f"{policy_name(who.name)}: {amount(tasks, 'task')}, {SPLIT_NAMES[split].lower()}"
-    start_button(studio, "explore", params, jobs, name=name, text="Explore", why_not=who.why_not)
+    if how["mode"] != "single":
+        name += f", {MODES[how['mode']].lower()}"
+    why_not = who.why_not or (None if who.name in PLAIN_POLICIES else needs_chance(how["mode"], temperature))
+    start_button(studio, "explore", params, jobs, name=name, text="Explore", why_not=why_not)
 
 
 def run_of(studio: Studio, job: Job) -> str | None:
@@ -91,7 +126,7 @@ def draw_run(studio: Studio, job: Job, status: JobStatus) -> None:
     if run is None or not rows:
         st.caption("The first attempt shows here as soon as it is finished.")
         return
-    by_template = outcome_by(studio.index, flt, "template")
+    by_template = attempts_by(studio.index, flt, "template")
     count, passed, unscored = (sum(row[key] for row in by_template) for key in ("count", "passed", "unscored"))
     _numbers(job, status, rows, count, passed, unscored)
     left, right = st.columns(2)
@@ -101,7 +136,7 @@ def draw_run(studio: Studio, job: Job, status: JobStatus) -> None:
             rates = {template_title(row["value"]): (row["passed"], row["count"]) for row in by_template}
         else:
             st.markdown("**Pass rate by category**")
-            found = outcome_by(studio.index, flt, "category")
+            found = attempts_by(studio.index, flt, "category")
             rates = {row["value"].capitalize(): (row["passed"], row["count"]) for row in found}
         draw_chart(rate_list(rates), key=f"rates.{job.id}", alt="Pass rates")
     with right:
@@ -129,8 +164,10 @@ def _numbers(job: Job, status: JobStatus, rows: list[TrajectoryRow], count: int,
         height="stretch",
     )
     said = f"{passed:,} of {count:,} passed" + (f", {unscored:,} not scored" if unscored else "")
+    mode = job.params.get("mode", "single")
+    rate_title = "Pass rate" if mode == "single" else "Passed with help"
     second.metric(
-        "Pass rate so far" if status.state in ACTIVE else "Pass rate",
+        f"{rate_title} so far" if status.state in ACTIVE else rate_title,
         percent(passed / count, 1),
         delta=said,
         delta_arrow="off",
@@ -141,7 +178,7 @@ def _numbers(job: Job, status: JobStatus, rows: list[TrajectoryRow], count: int,
     rate = attempts_per_minute(rows)
     mean = sum(row.seconds for row in rows) / len(rows)
     third.metric(
-        "Attempts per minute",
+        "Paths per minute" if mode == "tree" else "Attempts per minute",
         DASH if rate is None else f"{rate:,.1f}" if rate < 100 else f"{rate:,.0f}",
         delta=f"{duration(mean)} each",
         delta_arrow="off",

@@ -6,15 +6,15 @@ from collections.abc import Callable
 import streamlit as st
 from pydantic import JsonValue
 
-from lamsim_core.errors import InvalidInputError
-from lamsim_core.explore.fork import LONGEST_EDIT, fork_at, reference_done, turns_of
+from lamsim_core.explore.edits import LONGEST_EDIT
+from lamsim_core.explore.fork import fork_at, reference_done, turns_of
 from lamsim_core.explore.live import start_fork
 from lamsim_core.records import GoldCall, Sampling, Step, Trajectory
 from lamsim_core.ui import terms
 from lamsim_core.ui.arguments import argument_inputs, call_from
+from lamsim_core.ui.debugging import chosen_pausing, result_from
 from lamsim_core.ui.draw import chip, clean, guard, label
 from lamsim_core.ui.forms import choice_title, model_choices
-from lamsim_core.ui.live import settle
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.wording import amount
 
@@ -41,10 +41,16 @@ def fork_button(trajectory: Trajectory) -> Callable[[Step], None]:
     return draw
 
 
-def fork_panel(studio: Studio, trajectory: Trajectory) -> Callable[[int], None]:
-    """What draws the panel above the step that the address of the page asks to fork at."""
+def fork_panel(studio: Studio, trajectory: Trajectory, *, ended: bool = True) -> Callable[[int], None]:
+    """What draws the panel above the step that the address of the page asks to fork at.
+
+    Args:
+        studio: settings and store.
+        trajectory: the attempt.
+        ended: whether it has ended; one that is going on needs no other to go on from its end.
+    """
     wanted = st.query_params.get("fork", "")
-    open_end = not trajectory.steps or trajectory.steps[-1].call is not None
+    open_end = ended and (not trajectory.steps or trajectory.steps[-1].call is not None)
 
     def draw(index: int) -> None:
         if wanted == str(index) and (index < len(trajectory.steps) or open_end):
@@ -84,8 +90,10 @@ def _draw_panel(studio: Studio, trajectory: Trajectory, index: int) -> None:
     with st.container(horizontal=True):
         if st.button("Fork", key=f"{key}-go", type="primary", icon=":material/call_split:"):
             fork = fork_at(trajectory, index, action=action(), result=result(), attempt=draw)
-            run = start_fork(studio.settings, fork, policy, sampling, on_trajectory=studio.store.add)
-            settle(run, 0.3)
+            run = start_fork(
+                studio.settings, fork, policy, sampling, on_trajectory=studio.store.add, pausing=chosen_pausing()
+            )
+            run.settle(0.3)
             st.switch_page(SIMULATE, query_params={"run": run.id})
         st.button("Cancel", key=f"{key}-cancel", on_click=_leave)
 
@@ -132,11 +140,11 @@ def _pick_policy(studio: Studio, trajectory: Trajectory, index: int, key: str) -
                 min(1.5, earlier.temperature) if earlier else 0.0,
                 0.1,
                 key=f"{key}-temperature",
-                help="0 takes the likeliest token each time; then another draw changes nothing.",
+                help="0 takes the likeliest token each time; then another seed changes nothing.",
             )
             top_p = earlier.top_p if earlier else 1.0
             sampling = sampling.model_copy(update={"temperature": temperature, "top_p": top_p})
-        draw = int(two.number_input("Draw", 0, 10_000, key=f"{key}-draw", help="Another number draws other replies."))
+        draw = int(two.number_input("Seed", 0, 10_000, key=f"{key}-draw", help="Another number draws other replies."))
     return policy, sampling.model_copy(update={"max_steps": int(most)}), draw
 
 
@@ -177,14 +185,9 @@ def _pick_result(trajectory: Trajectory, index: int, key: str) -> Callable[[], J
     content = json.dumps(told.content, ensure_ascii=False, indent=2)
     text = st.text_area("Result, as JSON", content, key=f"{key}-result", height=200, max_chars=LONGEST_EDIT)
     st.caption("An attempt that was told an edited result is never scored, and never enters a dataset.")
-    return lambda: _json(text, told.content)
 
+    def edited() -> JsonValue:
+        value = result_from(text)
+        return None if value == told.content else value
 
-def _json(text: str, before: JsonValue) -> JsonValue:
-    try:
-        value: JsonValue = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInputError(f"The result has to be JSON. This is not: {text[:80]}") from error
-    if value is None:
-        raise InvalidInputError("A result cannot be null. Use an empty object, list or text.")
-    return None if value == before else value
+    return edited

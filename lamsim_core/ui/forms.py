@@ -15,7 +15,7 @@ from lamsim_core.store.queries import TrajectoryFilter, find_trajectories
 from lamsim_core.tasks import SPLITS, templates_of
 from lamsim_core.ui.draw import clean
 from lamsim_core.ui.terms import category_option, policy_name, template_title
-from lamsim_core.ui.wording import SPLIT_HELP, SPLIT_NAMES, amount, duration
+from lamsim_core.ui.wording import SPLIT_HELP, SPLIT_NAMES, amount, between, duration
 
 SEED_HELP = "Another seed draws other instances of the same kinds of tasks."
 RECENT = 200
@@ -154,12 +154,35 @@ def pick_temperature(key: str, value: float = 0.7, *, disabled: bool = False) ->
     return float(chosen)
 
 
+CONSTRAINED_HELP = (
+    "A call can then only come out in its right form: a tool that is offered, its arguments by name and type. What the model "
+    "says beside calls, which tool it picks and which values it gives stay its own. For models that run on this machine; a "
+    "policy without a model ignores it."
+)
+
+
+def pick_constrained(key: str, *, disabled: bool = False) -> bool:
+    """Choose whether calls are held to their form."""
+    return bool(
+        st.toggle("Constrained calls", key=key, persist_state="session", disabled=disabled, help=CONSTRAINED_HELP)
+    )
+
+
 def pace(index: Index, policy: str) -> float | None:
-    """Mean seconds of the newest attempts of a policy; None when there are none and it is a model."""
+    """Seconds an attempt of a policy takes, of its newest ones; None when there are none and it is a model.
+
+    Attempts made together take longer each and less in all: what counts is the time between the first and the last of
+    their run, unless the run was interrupted.
+    """
     rows = find_trajectories(index, TrajectoryFilter(policies=(policy,)), limit=RECENT)
     if not rows:
         return PLAIN_SECONDS if policy in PLAIN_POLICIES else None
-    return sum(row.seconds for row in rows) / len(rows)
+    mean = sum(row.seconds for row in rows) / len(rows)
+    together = [row for row in rows if row.run == rows[0].run]
+    spread = between(together[-1].created, together[0].created)
+    if spread is None or len(together) < 2:
+        return mean
+    return min(mean, (spread + together[-1].seconds) / len(together))
 
 
 def estimate(attempts: int, paces: Sequence[float | None]) -> str:

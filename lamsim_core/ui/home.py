@@ -27,12 +27,14 @@ JOB_PAGES = {
     "train": "pages/6_Train.py",
     "evaluate": "pages/7_Evaluate.py",
     "rescore": "pages/4_Review.py",
+    "bfcl": "pages/7_Evaluate.py",
 }
 JOB_ICONS = {
     "explore": ":material/travel_explore:",
     "train": ":material/model_training:",
     "evaluate": ":material/monitoring:",
     "rescore": ":material/gavel:",
+    "bfcl": ":material/straighten:",
 }
 
 
@@ -129,7 +131,8 @@ def _running(studio: Studio, before: int) -> None:
             with st.container(
                 border=True, horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
             ):
-                st.text(clean(f"{terms.template_title(run.task.template)}, {terms.policy_name(run.policy_name)}"))
+                held = ", paused" if run.state == "paused" else ""
+                st.text(clean(f"{terms.template_title(run.task.template)}, {terms.policy_name(run.policy_name)}{held}"))
                 link("pages/1_Simulate.py", "Watch", icon=":material/visibility:", query={"run": run.id})
         if not active and not live_runs():
             st.caption("Nothing. What you start goes on in the background and is found here again, after a reload too.")
@@ -195,7 +198,7 @@ def before_and_after(evaluation: Evaluation) -> tuple[EvaluationRow, EvaluationR
 
 def comparison_of(evaluation: Evaluation, before: EvaluationRow, after: EvaluationRow) -> Comparison | None:
     """The paired comparison of two rows, when the evaluation holds it in this direction."""
-    names = (before.policy.name, after.policy.name)
+    names = (before.policy.label, after.policy.label)
     return next((pair for pair in evaluation.comparisons if (pair.first, pair.second) == names), None)
 
 

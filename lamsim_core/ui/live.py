@@ -1,6 +1,5 @@
-"""A run of the Simulate page while it goes on and after: the steps as they come, your turn, the end."""
+"""A run of the Simulate page while it goes on and after: the steps as they come, where it stands, the end."""
 
-import time
 from collections.abc import Mapping
 
 import streamlit as st
@@ -10,8 +9,11 @@ from lamsim_core.explore.live import LiveRun, LiveState, start_live
 from lamsim_core.records import Trajectory
 from lamsim_core.store.queries import decision_of
 from lamsim_core.ui import terms
-from lamsim_core.ui.arguments import argument_inputs, call_from
-from lamsim_core.ui.draw import Color, chip, clean, failure, guard, label, untrusted
+from lamsim_core.ui.acting import reply_form
+from lamsim_core.ui.by_hand import helped_chip
+from lamsim_core.ui.debugging import chosen_pausing, draw_controls, draw_hold, hold_title
+from lamsim_core.ui.draw import Color, chip, failure, guard, untrusted
+from lamsim_core.ui.forking import fork_button, fork_panel
 from lamsim_core.ui.marks import decision_buttons
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.simulate import Setup
@@ -22,6 +24,7 @@ POLL_SECONDS = 0.4
 STATES: Mapping[LiveState, tuple[str, Color, str]] = {
     "loading": ("Loading the model", "blue", ":material/hourglass_top:"),
     "running": ("Running", "blue", ":material/play_circle:"),
+    "paused": ("Paused", "orange", ":material/pause_circle:"),
     "your_turn": ("Your turn", "orange", ":material/back_hand:"),
     "finished": ("Finished", "gray", ":material/flag:"),
     "stopped": ("Stopped", "gray", ":material/stop_circle:"),
@@ -38,56 +41,67 @@ def begin(studio: Studio, chosen: Setup) -> None:
         chosen.sampling,
         attempt=chosen.attempt,
         on_trajectory=studio.store.add,
+        pausing=chosen_pausing(),
     )
     st.session_state["simulate_shown"] = run.id
     st.query_params["run"] = run.id
-    settle(run, 0.3)
+    run.settle(0.3)
     st.rerun()
 
 
-def settle(run: LiveRun, seconds: float) -> None:
-    """Give a run that needs no model the moment it needs, so that its end is drawn at once."""
-    until = time.monotonic() + seconds
-    while run.alive and run.state != "your_turn" and time.monotonic() < until:
-        time.sleep(0.02)
-
-
 def draw_live(studio: Studio, run: LiveRun) -> None:
-    """The run now; while a model writes, drawn again a few times a second and nothing else of the page with it."""
-    if run.alive and run.state != "your_turn":
-        st.fragment(_follow, run_every=POLL_SECONDS)(run)
+    """The run now. While the agent writes, its reply is drawn again a few times a second and nothing else of the page."""
+    alive, steps = run.alive, run.steps
+    if not alive:
+        _draw_outcome(run)
+    trajectory = run.so_far()
+    if trajectory is None:
+        draw_steps(steps, parent=run.parent)
+    else:
+        draw_attempt(studio, trajectory, ended=not alive)
+    if not alive:
+        draw_end(studio, run.trajectory, run.error)
         return
-    _draw_progress(run)
-    if run.alive:
+    hold, state = run.debugger.hold, run.state
+    _draw_state(run)
+    if hold is not None:
+        draw_hold(run, hold)
+    elif state == "your_turn":
         _draw_your_turn(run)
     else:
-        draw_end(studio, run.trajectory, run.error)
+        st.fragment(_follow, run_every=POLL_SECONDS)(run, len(steps), state)
 
 
-def _follow(run: LiveRun) -> None:
-    if not run.alive or run.state == "your_turn":
-        st.rerun()
-    _draw_progress(run)
+def draw_attempt(studio: Studio, trajectory: Trajectory, *, ended: bool = True) -> None:
+    """The steps of an attempt that has ended, or stands where it stands, each to be forked from."""
+    above = fork_panel(studio, trajectory, ended=ended)
+    draw_steps(trajectory.steps, parent=trajectory.parent, above=above, below=fork_button(trajectory))
 
 
-def _draw_progress(run: LiveRun) -> None:
-    steps, partial = run.steps, run.partial
+def _draw_outcome(run: LiveRun) -> None:
     text, color, icon = STATES[run.state]
+    if run.trajectory is not None and run.state == "finished":
+        text, color, icon = terms.outcome(run.trajectory.passed)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if run.trajectory is not None and run.state == "finished":
-            text, color, icon = terms.outcome(run.trajectory.passed)
         chip(text, color=color, icon=icon)
-        first = (
-            f" · first word after {duration(run.first_token_seconds)}"
-            if run.first_token_seconds and run.state == "running"
-            else ""
-        )
-        st.caption(f"{amount(len(steps), 'step')} · {duration(run.seconds)}{first}", width="content")
-    draw_steps(steps, parent=run.parent)
-    if not run.alive or run.state == "your_turn":
-        return
-    loading = run.state == "loading"
-    title = "Loading the model" if loading else f"{len(steps) + 1} · Writing"
+        helped_chip(run.trajectory)
+        st.caption(f"{amount(len(run.steps), 'step')} · {duration(run.seconds)}", width="content")
+
+
+def _draw_state(run: LiveRun) -> None:
+    """Where the run stands, and its controls: at the foot of the steps, where the next one comes."""
+    hold, (text, color, icon) = run.debugger.hold, STATES[run.state]
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        chip(hold_title(hold) if hold is not None and run.state == "paused" else text, color=color, icon=icon)
+        draw_controls(run)
+
+
+def _follow(run: LiveRun, drawn: int, state: LiveState) -> None:
+    """The reply being written; the whole page again when something else has come."""
+    if not run.alive or run.state != state or len(run.steps) != drawn:
+        st.rerun()
+    partial, loading = run.partial, state == "loading"
+    title = f"{drawn + 1} · {'Waiting for the model' if loading else 'Writing'}"
     with st.expander(
         title, expanded=True, icon=":material/hourglass_top:" if loading else ":material/edit:", type="step"
     ):
@@ -97,40 +111,18 @@ def _draw_progress(run: LiveRun) -> None:
             st.caption("From a few seconds to a minute, depending on the model and this computer.")
         else:
             st.caption("Reading the conversation.")
+        first = f" · first word after {duration(run.first_token_seconds)}" if run.first_token_seconds else ""
+        st.caption(f"{duration(run.seconds)}{first}")
 
 
 def _draw_your_turn(run: LiveRun) -> None:
-    """Inputs for a person who acts as the agent."""
-    with st.container(border=True):
-        way = st.segmented_control(
-            "Your turn",
-            ["Call a tool", "Close with a message"],
-            key=f"way-{run.id}",
-            default="Call a tool",
-            required=True,
-        )
-        turn = f"{run.id}-{len(run.steps)}"
-        if way == "Call a tool":
-            tools = {tool.name: tool for tool in run.task.tools}
-            name = st.selectbox("Tool", list(tools), format_func=clean, key=f"tool-{turn}")
-            tool = tools[str(name)]
-            st.caption(label(tool.description))
-            with st.form(f"call-{turn}-{tool.name}", border=False):
-                entered = argument_inputs(tool, turn)
-                if st.form_submit_button("Call", type="primary", icon=":material/play_arrow:"):
-                    with guard():
-                        run.act(call_from(tool, entered))
-                        settle(run, 2.0)
-                        st.rerun()
-        else:
-            with st.form(f"say-{turn}", border=False):
-                text = st.text_area("Message to the user", key=f"message-{turn}", height=90)
-                st.caption("This ends the attempt.")
-                if st.form_submit_button("Close the attempt", type="primary", icon=":material/send:"):
-                    with guard():
-                        run.act(text)
-                        settle(run, 2.0)
-                        st.rerun()
+    """Inputs for a person who acts as the agent all along."""
+    with st.container(border=True), guard():
+        reply = reply_form(run.task, "Your turn", key=f"{run.id}-{len(run.steps)}", way_key=f"way-{run.id}")
+        if reply is not None:
+            run.act(reply)
+            run.settle(2.0)
+            st.rerun()
 
 
 def draw_end(studio: Studio, trajectory: Trajectory | None, error: str | None) -> None:

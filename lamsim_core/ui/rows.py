@@ -1,12 +1,19 @@
 """Rows of a world, before and after, expected and got, as tables of clean text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from pydantic import JsonValue
 
 from lamsim_core.records import RowChange
-from lamsim_core.ui.draw import clean
+from lamsim_core.ui.draw import LONGEST_CELL, clean
 from lamsim_core.ui.terms import value_text
+from lamsim_core.ui.wording import DASH
+
+Mark = Literal["new", "changed", "gone"]
+"""What happened to a row or a cell."""
+_HAPPENED = "Change"
+"""Title of the column that says it; fields of rows are written small."""
 
 
 def result_rows(content: JsonValue) -> list[dict[str, str]]:
@@ -18,32 +25,64 @@ def result_rows(content: JsonValue) -> list[dict[str, str]]:
     ]
 
 
-def change_rows(changes: Sequence[RowChange]) -> list[dict[str, str]]:
-    """Updated rows as a table, one line per field that differs."""
-    return [
-        {
-            "Row": clean(f"{change.table} / {change.id}"),
-            "Field": clean(field),
-            "Before": clean(value_text(change.before.get(field))),
-            "After": clean(value_text(change.after.get(field))),
-        }
-        for change in changes
-        if change.before is not None and change.after is not None
-        for field in dict.fromkeys((*change.before, *change.after))
-        if change.before.get(field) != change.after.get(field)
-    ]
+class MarkedTable(NamedTuple):
+    """Rows of one of a world's tables, those that were changed first, with what happened to each cell."""
+
+    name: str
+    rows: list[dict[str, str]]
+    """Clean text; a changed cell holds what was before and after, with an arrow between."""
+    marks: list[dict[str, Mark]]
+    """By row: the cells that are new, changed or gone."""
 
 
-def whole_rows(changes: Sequence[RowChange]) -> dict[str, list[dict[str, str]]]:
-    """New and deleted rows as tables: what happened and where -> the rows."""
-    tables: dict[str, list[dict[str, str]]] = {}
+def marked_tables(
+    changes: Sequence[RowChange], whole: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+) -> list[MarkedTable]:
+    """What changed, table by table: whole rows, the fields that differ in front.
+
+    Args:
+        changes: the changed rows.
+        whole: every row as it is afterwards, by table; those that were not changed come after the others. None for the
+            changed rows alone.
+    """
+    by_table: dict[str, list[RowChange]] = {name: [] for name in whole or ()}
     for change in changes:
-        if (change.before is None) == (change.after is None):
-            continue
-        what = f"New in {change.table}" if change.before is None else f"Deleted from {change.table}"
-        row = change.after or change.before or {}
-        tables.setdefault(what, []).append({clean(k): clean(value_text(v)) for k, v in row.items()})
-    return tables
+        by_table.setdefault(change.table, []).append(change)
+    return [_marked(name, found, (whole or {}).get(name, ())) for name, found in by_table.items()]
+
+
+def _marked(name: str, changes: Sequence[RowChange], whole: Sequence[Mapping[str, Any]]) -> MarkedTable:
+    touched = {change.id for change in changes}
+    untouched = [row for row in whole if row.get("id") not in touched]
+    differing = [field for change in changes if change.before and change.after for field in _differing(change)]
+    every: list[Mapping[str, Any]] = [change.after or change.before or {} for change in changes]
+    fields = list(dict.fromkeys(["id", *differing, *(field for row in (*every, *untouched) for field in row)]))
+    rows: list[dict[str, str]] = []
+    marks: list[dict[str, Mark]] = []
+    for change, row in zip(changes, every, strict=True):
+        kind: Mark = "new" if change.before is None else "gone" if change.after is None else "changed"
+        own = _differing(change) if kind == "changed" else fields
+        rows.append({_HAPPENED: kind, **{clean(field): _cell(change, row, field, kind) for field in fields}})
+        marks.append({_HAPPENED: kind, **{clean(field): kind for field in own}})
+    for row in untouched:
+        rows.append({_HAPPENED: "", **{clean(field): _said(row, field) for field in fields}})
+        marks.append({})
+    return MarkedTable(clean(name), rows, marks)
+
+
+def _differing(change: RowChange) -> list[str]:
+    before, after = change.before or {}, change.after or {}
+    return [field for field in dict.fromkeys((*before, *after)) if before.get(field) != after.get(field)]
+
+
+def _cell(change: RowChange, row: Mapping[str, Any], field: str, kind: Mark) -> str:
+    if kind == "changed" and field in _differing(change):
+        return f"{_said(change.before or {}, field)} → {_said(change.after or {}, field)}"
+    return _said(row, field)
+
+
+def _said(row: Mapping[str, Any], field: str) -> str:
+    return clean(value_text(row[field]), limit=LONGEST_CELL // 2) if field in row else DASH
 
 
 def field_rows(expected: JsonValue, got: JsonValue) -> list[dict[str, str]]:

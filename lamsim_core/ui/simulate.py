@@ -12,8 +12,9 @@ from lamsim_core.store.queries import find_trajectories, get_trajectory
 from lamsim_core.tasks import get_template, instantiate, load_templates
 from lamsim_core.ui import terms
 from lamsim_core.ui.arguments import parameters_of, required_of
+from lamsim_core.ui.debugging import pausing_options
 from lamsim_core.ui.draw import LONGEST_CELL, chip, clean, label, untrusted_prose
-from lamsim_core.ui.forms import choice_title, model_choices
+from lamsim_core.ui.forms import choice_title, model_choices, pick_constrained
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.trajectory import draw_gold
 from lamsim_core.ui.wording import SPLIT_HELP, SPLIT_NAMES, amount
@@ -34,12 +35,11 @@ class Setup:
     attempt: int
 
 
-def setup(settings: Settings, *, disabled: bool) -> Setup:
+def setup(settings: Settings) -> Setup:
     """Draw the choices and return what is chosen.
 
     Args:
         settings: limits and models.
-        disabled: while a run is under way.
 
     Raises:
         TaskTemplateError: a template cannot load, or has no instance for the seed.
@@ -55,18 +55,16 @@ def setup(settings: Settings, *, disabled: bool) -> Setup:
             with_tasks,
             format_func=terms.category_option,
             key="simulate_category",
-            disabled=disabled,
             on_change=leave_run,
             persist_state="session",
         )
-        template = _pick_template(str(category), disabled)
+        template = _pick_template(str(category))
         left, right = st.columns(2)
         seed = left.number_input(
             "Instance",
             0,
             LARGEST_SEED,
             key="simulate_seed",
-            disabled=disabled,
             on_change=leave_run,
             persist_state="session",
             help="Each number is another world and another request. The same number is always the same task.",
@@ -76,20 +74,21 @@ def setup(settings: Settings, *, disabled: bool) -> Setup:
             0,
             10_000,
             key="simulate_attempt",
-            disabled=disabled,
             on_change=leave_run,
             persist_state="session",
             help="Another attempt draws other replies when the temperature is above 0, and other random calls.",
         )
     with st.container(border=True):
-        policy, is_model = _pick_policy(settings, disabled)
+        policy, is_model = _pick_policy(settings)
         sampling = Sampling(max_new_tokens=settings.max_new_tokens, max_steps=settings.max_steps)
         if is_model:
-            sampling = _pick_sampling(settings, disabled)
+            sampling = _pick_sampling(settings)
+        if policy != "human":
+            pausing_options()
     return Setup(instantiate(get_template(template), int(seed)), policy, sampling, int(attempt))
 
 
-def _pick_template(category: str, disabled: bool) -> str:
+def _pick_template(category: str) -> str:
     names = [name for name, template in load_templates().items() if template.category == category]
     key = f"simulate_task_{category}"
     if FIRST_TASK in names:
@@ -100,14 +99,13 @@ def _pick_template(category: str, disabled: bool) -> str:
             names,
             format_func=terms.template_title,
             key=key,
-            disabled=disabled,
             on_change=leave_run,
             persist_state="session",
         )
     )
 
 
-def _pick_policy(settings: Settings, disabled: bool) -> tuple[str, bool]:
+def _pick_policy(settings: Settings) -> tuple[str, bool]:
     models = model_choices(settings, plain=False)
     ready = {name: choice for name, choice in models.items() if choice.why_not is None}
     policy = st.selectbox(
@@ -115,7 +113,6 @@ def _pick_policy(settings: Settings, disabled: bool) -> tuple[str, bool]:
         [*terms.POLICIES, *ready],
         format_func=lambda name: clean(terms.POLICIES[name]) if name in terms.POLICIES else choice_title(ready, name),
         key="simulate_policy",
-        disabled=disabled,
         on_change=leave_run,
         persist_state="session",
     )
@@ -124,7 +121,7 @@ def _pick_policy(settings: Settings, disabled: bool) -> tuple[str, bool]:
     return str(policy), policy in ready
 
 
-def _pick_sampling(settings: Settings, disabled: bool) -> Sampling:
+def _pick_sampling(settings: Settings) -> Sampling:
     with st.expander("How replies are drawn", icon=":material/tune:", type="compact"):
         temperature = st.slider(
             "Temperature",
@@ -133,7 +130,6 @@ def _pick_sampling(settings: Settings, disabled: bool) -> Sampling:
             0.0,
             0.1,
             key="simulate_temperature",
-            disabled=disabled,
             persist_state="session",
             help="0 takes the likeliest token each time; higher draws more freely.",
         )
@@ -144,10 +140,11 @@ def _pick_sampling(settings: Settings, disabled: bool) -> Sampling:
             1.0,
             0.05,
             key="simulate_top_p",
-            disabled=disabled or temperature == 0,
+            disabled=temperature == 0,
             persist_state="session",
             help="Draw only from the likeliest tokens that make up this share.",
         )
+        constrained = pick_constrained("simulate_constrained")
         tokens = st.number_input(
             "Longest reply, in tokens",
             16,
@@ -155,19 +152,44 @@ def _pick_sampling(settings: Settings, disabled: bool) -> Sampling:
             settings.max_new_tokens,
             16,
             key="simulate_tokens",
-            disabled=disabled,
             persist_state="session",
         )
-    return Sampling(temperature=temperature, top_p=top_p, max_new_tokens=int(tokens), max_steps=settings.max_steps)
+    return Sampling(
+        temperature=temperature,
+        top_p=top_p,
+        max_new_tokens=int(tokens),
+        max_steps=settings.max_steps,
+        constrained=constrained,
+    )
 
 
 def leave_run() -> None:
     """Back from a finished run to its preparation."""
     st.query_params.pop("run", None)
+    st.query_params.pop("fork", None)
 
 
-def draw_request(task: Task) -> None:
-    """The request and the tools offered, as the agent will see them."""
+def draw_going_on(run: LiveRun) -> None:
+    """What stands in place of the choices while a run is under way: who acts, and when it is held."""
+    with st.container(border=True, gap="small"):
+        st.caption("Who acts")
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            chip(terms.policy_name(run.policy_name), color="blue", icon=":material/smart_toy:")
+            if run.attempt:
+                chip(f"attempt {run.attempt}", color="gray")
+        if run.policy_name not in terms.POLICIES:
+            st.caption(terms.sampling_text(run.sampling).capitalize())
+        if run.policy_name != "human":
+            pausing_options(run)
+
+
+def draw_request(task: Task, *, folded: bool = False) -> None:
+    """The request and the tools offered, as the agent will see them.
+
+    Args:
+        task: the task.
+        folded: whether the tools start folded away, because what is done matters more.
+    """
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             chip(terms.template_title(task.template), color="violet", icon=":material/task_alt:")
@@ -177,12 +199,21 @@ def draw_request(task: Task) -> None:
             st.subheader(label(task.instruction), anchor=False)
         else:
             untrusted_prose(task.instruction)
-        st.caption(f"{amount(len(task.tools), 'tool')} offered")
-        for tool in task.tools:
-            left, right = st.columns([3, 7], vertical_alignment="center")
-            with left:
-                chip(tool.name, color="blue", icon=":material/build:", help=_parameters(tool))
-            right.text(clean(tool.description))
+        offered = f"{amount(len(task.tools), 'tool')} offered"
+        if folded:
+            with st.expander(offered, icon=":material/build:", type="compact", key=f"tools-{task.key}"):
+                _draw_tools(task)
+        else:
+            st.caption(offered)
+            _draw_tools(task)
+
+
+def _draw_tools(task: Task) -> None:
+    for tool in task.tools:
+        left, right = st.columns([3, 7], vertical_alignment="center")
+        with left:
+            chip(tool.name, color="blue", icon=":material/build:", help=_parameters(tool))
+        right.text(clean(tool.description))
 
 
 def _parameters(tool: ToolSchema) -> str:

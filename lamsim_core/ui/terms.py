@@ -23,6 +23,9 @@ ENDINGS: Final = {
     "answered": "Closed with a message",
     "step_limit": "Step limit met",
     "token_limit": "Token limit met",
+    "token_budget": "Token limit of the attempt met",
+    "time_limit": "Time limit met",
+    "abandoned": "Left by the search",
     "stopped": "Stopped",
     "failed": "Broke down",
 }
@@ -90,7 +93,7 @@ def policy_title(info: PolicyInfo) -> str:
     """Who acted, for a person."""
     if info.kind in POLICIES:
         return "By hand" if info.kind == "human" else POLICIES[info.kind]
-    return info.name
+    return info.label
 
 
 def policy_name(name: str) -> str:
@@ -136,7 +139,8 @@ def sampling_text(sampling: Sampling | None) -> str:
         if sampling.temperature == 0
         else f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}"
     )
-    return f"{drawn}, at most {sampling.max_new_tokens} tokens a turn"
+    calls = ", calls constrained" if sampling.constrained else ""
+    return f"{drawn}, at most {sampling.max_new_tokens} tokens a turn{calls}"
 
 
 def usage_text(usage: Usage) -> str:

@@ -10,8 +10,11 @@ from lamsim_core.feedback import action_checks, final_checks
 from lamsim_core.feedback.reward import action_reward, components
 from lamsim_core.records import GoldCall, Observation, Parent, RowChange, Step, Task, ToolCall, Trajectory, Verdict
 from lamsim_core.ui import terms
+from lamsim_core.ui.by_hand import draw_proposal, hand_notes
+from lamsim_core.ui.changed_tables import draw_marked
 from lamsim_core.ui.draw import Color, chip, clean, label, untrusted, untrusted_json, untrusted_prose
-from lamsim_core.ui.rows import change_rows, field_rows, result_rows, whole_rows
+from lamsim_core.ui.modes import draw_beside
+from lamsim_core.ui.rows import field_rows, marked_tables, result_rows
 from lamsim_core.ui.wording import amount, spaced
 
 LONG = 12
@@ -32,6 +35,7 @@ def draw_steps(
     parent: Parent | None = None,
     above: Callable[[int], None] = lambda index: None,
     below: Callable[[Step], None] | None = None,
+    sought: int | None = None,
 ) -> None:
     """The timeline of the steps taken so far.
 
@@ -40,24 +44,21 @@ def draw_steps(
         parent: where a fork comes from; the steps it took over start folded.
         above: draws something above each step, told its index, and below the last.
         below: draws something at the foot of each step.
+        sought: index of the one step that is looked for: it alone starts open.
     """
     for step in steps:
         above(step.index)
         own = parent is None or step.index >= parent.step
-        expanded = own and (len(steps) <= LONG or bool(step.failed))
-        draw_step(step, expanded=expanded, note=step_note(step, parent), below=below)
+        expanded = own and (len(steps) <= LONG or bool(step.failed)) if sought is None else step.index == sought
+        note = step_note(step, parent) + (" :blue-badge[this one]" if step.index == sought else "")
+        draw_step(step, expanded=expanded, note=note, below=below)
     above(len(steps))
 
 
 def step_note(step: Step, parent: Parent | None) -> str:
-    """What is to be known about a step of a fork, as badges."""
-    notes: list[str] = []
-    if parent is not None and step.index < parent.step:
-        notes.append("taken over")
-    if parent is not None and step.index == parent.step and parent.action is not None:
-        notes.append("typed by hand")
-    if step.shown is not None:
-        notes.append("result edited")
+    """What is to be known about a step of a fork, or one that a person had a hand in, as badges."""
+    notes = ["taken over"] if parent is not None and step.index < parent.step else []
+    notes += hand_notes(step, parent)
     return "".join(f" :{'gray' if note == 'taken over' else 'orange'}-badge[{note}]" for note in notes)
 
 
@@ -81,6 +82,8 @@ def draw_step(
             draw_message(step)
         else:
             draw_call(step, step.call)
+        draw_proposal(step)
+        draw_beside(step)
         verdict_chips(step.verdicts)
         result = None if step.observation is None else step.observation.content
         for verdict in step.verdicts:
@@ -92,10 +95,9 @@ def draw_step(
         earned = action_reward(step)
         worth = "not scored" if earned is None else f"reward {earned:g}"
         cost = f"{worth} · environment and checks {terms.fine_duration(step.seconds)}"
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.caption(f"{terms.usage_text(step.usage)} · {cost}" if step.usage else cost.capitalize(), width="content")
-            if below is not None:
-                below(step)
+        st.caption(f"{terms.usage_text(step.usage)} · {cost}" if step.usage else cost.capitalize())
+        if below is not None:
+            below(step)
 
 
 def _step_label(step: Step) -> str:
@@ -245,13 +247,9 @@ def _at(verdict: Verdict) -> str:
 
 
 def draw_changes(changes: Sequence[RowChange]) -> None:
-    """Updated rows field by field, before and after; new and deleted rows as they are."""
-    updates = change_rows(changes)
-    if updates:
-        st.dataframe(updates, hide_index=True, height="content", alt="Rows before and after")
-    for what, rows in whole_rows(changes).items():
-        st.caption(label(what))
-        st.dataframe(rows, hide_index=True, height="content", alt="Whole rows")
+    """The changed rows table by table: new and deleted ones marked, changed cells as before and after."""
+    for table in marked_tables(changes):
+        draw_marked(table)
 
 
 def draw_judgement(trajectory: Trajectory) -> None:
@@ -308,10 +306,14 @@ def draw_expected(task: Task, *, expanded: bool = False) -> None:
     """What has to come of a task, and one way there, folded away."""
     with st.expander("Expected end and reference solution", icon=":material/flag:", type="compact", expanded=expanded):
         if task.answer is not None:
-            st.caption("The closing message has to state")
             if task.answer.kind == "decline":
-                st.text("that no offered tool can do what was asked")
+                st.caption("The closing message has to say that no offered tool can do what was asked.")
             else:
+                st.caption(
+                    "The closing message has to ask for what is missing, in one of these words"
+                    if task.answer.kind == "ask"
+                    else "The closing message has to state"
+                )
                 untrusted_json(task.answer.value)
         if task.goal:
             st.caption("These rows have to change, and no others")

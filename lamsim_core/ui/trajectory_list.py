@@ -8,7 +8,7 @@ import streamlit as st
 from lamsim_core.store.filters import TrajectoryFilter
 from lamsim_core.store.queries import TrajectoryRow, count_trajectories, facets, find_trajectories
 from lamsim_core.ui import terms
-from lamsim_core.ui.draw import chip, clean, guard
+from lamsim_core.ui.draw import chip, clean, guard, label
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.tables import BADGE_GREEN, BADGE_GREY, BADGE_RED, badge_column
 from lamsim_core.ui.wording import SPLIT_NAMES, amount, moment, spaced
@@ -37,6 +37,14 @@ MORE = {
     "runs": "Run",
 }
 """Filters behind the button, in the order shown."""
+LENGTHS = "trajectories_lengths"
+"""Session key of the numbers of steps that are let through; chosen in a chart."""
+CHIPS = {"runs": "Run ", "tags": "Tag ", "error_classes": "Mistake: ", "policies": "By ", "templates": "Task: "}
+"""Words before a value of the filter where the value alone does not say what it is."""
+MANY = {"runs": "runs", "lengths": "numbers of steps", "categories": "categories", "templates": "tasks", "tags": "tags"}
+"""What more than a few values of a filter are called."""
+MOST_CHIPS = 3
+"""Values of one filter that are shown one by one above the list."""
 
 
 class Only(NamedTuple):
@@ -96,9 +104,57 @@ def draw_filter(studio: Studio) -> TrajectoryFilter:
             )
             != "Oldest"
         )
+    chosen["lengths"] = st.session_state.get(LENGTHS, [])
+    _draw_chosen(chosen, outcome)
     given: dict[str, Any] = {**chosen, "ids": _draw_only(), "text": text or "", **OUTCOMES.get(outcome or "", {})}
     st.session_state[FILTER] = TrajectoryFilter.model_validate(given)
     return current_filter()
+
+
+def narrow(values: Mapping[str, Sequence[Any]]) -> None:
+    """Let only trajectories with these values through, besides what the filter says already. For callbacks of charts.
+
+    Args:
+        values: by field of ``TrajectoryFilter``; ``outcome`` by its word.
+    """
+    for name, chosen in values.items():
+        key = f"trajectories_{name}"
+        st.session_state[key] = chosen[0] if name == "outcome" else list(chosen)
+    st.session_state.pop("trajectories_page", None)
+
+
+def _draw_chosen(chosen: Mapping[str, Sequence[Any]], outcome: str | None) -> None:
+    """What the filter lets through, value by value; a click takes one away."""
+    parts: list[tuple[str, str, Sequence[Any]]] = [("outcome", outcome, [outcome])] if outcome else []
+    for name, values in chosen.items():
+        if len(values) > MOST_CHIPS:
+            parts.append((name, f"{len(values):,} {MANY.get(name, 'values')}", values))
+        else:
+            parts += [(name, f"{CHIPS.get(name, '')}{value_title(name, value)}", [value]) for value in values]
+    if not parts:
+        return
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        st.caption("Only", width="content")
+        for name, title, values in parts:
+            st.button(
+                label(title, limit=50),
+                key=f"trajectories_chip_{name}_{values[0]}",
+                icon=":material/close:",
+                help="Take this filter away",
+                on_click=_take_away,
+                args=(name, values),
+            )
+        if len(parts) > 1:
+            st.button("Clear", key="trajectories_clear", type="tertiary", on_click=clear_filter)
+
+
+def _take_away(name: str, values: Sequence[Any]) -> None:
+    key = f"trajectories_{name}"
+    if name == "outcome":
+        st.session_state[key] = None
+    else:
+        st.session_state[key] = [each for each in st.session_state.get(key, []) if each not in values]
+    st.session_state.pop("trajectories_page", None)
 
 
 def _draw_only() -> tuple[str, ...]:
@@ -139,6 +195,8 @@ def value_title(name: str, value: str) -> str:
         "decisions": terms.DECISIONS,
         "ended": terms.ENDINGS,
     }
+    if name == "lengths":
+        return amount(int(value), "step")
     if name == "error_classes":
         return spaced(value)
     if name == "policies":
@@ -175,8 +233,10 @@ def draw_list(studio: Studio, flt: TrajectoryFilter) -> None:
 
 def clear_filter() -> None:
     """Let everything through again."""
-    for name in ("text", "outcome", *MORE):
-        st.session_state.pop(f"trajectories_{name}", None)
+    # Set, not taken out: a browser that is told nothing keeps what it shows, and sends it again.
+    st.session_state.update(trajectories_text="", trajectories_outcome=None)
+    for name in ("lengths", *MORE):
+        st.session_state[f"trajectories_{name}"] = []
     st.session_state.pop(FILTER, None)
     st.session_state.pop(ONLY, None)
 
@@ -227,7 +287,7 @@ def table_row(row: TrajectoryRow) -> dict[str, Any]:
         "Outcome": [terms.outcome(row.passed)[0]],
         "Task": clean(terms.template_title(row.template)),
         "Request": clean(row.instruction),
-        "Policy": clean(terms.policy_name(row.policy)),
+        "Policy": clean(terms.policy_name(row.policy) + (" + by hand" if row.helped else "")),
         "Steps": row.n_steps,
         "Wrong": row.n_failed,
         "Mistakes": clean(", ".join(spaced(name) for name in row.error_classes)),

@@ -8,10 +8,14 @@ from lamsim_core.store.queries import facets, get_trajectory, neighbours, stored
 from lamsim_core.store.rejudged import rejudgements_of
 from lamsim_core.ui import terms
 from lamsim_core.ui.branches import compare_picker, draw_branches, draw_origin
+from lamsim_core.ui.by_hand import helped_chip
 from lamsim_core.ui.draw import chip, clean, failure, guard, untrusted_prose
 from lamsim_core.ui.forking import fork_button, fork_panel
+from lamsim_core.ui.look_closer import look_closer
 from lamsim_core.ui.marks import decision_buttons, earlier_marks, tags_and_note
+from lamsim_core.ui.modes import search_chip
 from lamsim_core.ui.page import Studio, link
+from lamsim_core.ui.reference_path import draw_reference_path
 from lamsim_core.ui.replaying import draw_replay, replay_button
 from lamsim_core.ui.trajectory import draw_conversation, draw_judgement, draw_steps
 from lamsim_core.ui.trajectory_list import current_filter, newest_first
@@ -38,11 +42,13 @@ def draw_open(studio: Studio, trajectory_id: str) -> None:
         _header(trajectory)
         with guard():
             draw_origin(trajectory.parent)
+            draw_reference_path(trajectory.task, trajectory.steps, f"path-{trajectory.id}")
             draw_steps(
                 trajectory.steps,
                 parent=trajectory.parent,
                 above=fork_panel(studio, trajectory),
-                below=fork_button(trajectory),
+                below=look_closer(studio, trajectory, fork_button(trajectory)),
+                sought=_sought(trajectory),
             )
             draw_judgement(trajectory)
         raw = st.expander(
@@ -115,11 +121,18 @@ def _back() -> None:
 
 
 def _show(trajectory: str | None) -> None:
-    st.query_params.pop("fork", None)
+    for name in ("fork", "step"):
+        st.query_params.pop(name, None)
     if trajectory is None:
         st.query_params.pop("id", None)
     else:
         st.query_params["id"] = trajectory
+
+
+def _sought(trajectory: Trajectory) -> int | None:
+    """Index of the step that the address of the page asks for, counted from 1 there."""
+    wanted = st.query_params.get("step", "")
+    return int(wanted) - 1 if wanted in {str(step.index + 1) for step in trajectory.steps} else None
 
 
 def _header(trajectory: Trajectory) -> None:
@@ -129,6 +142,8 @@ def _header(trajectory: Trajectory) -> None:
             chip(word, color=color, icon=icon)
             chip(terms.template_title(trajectory.task.template), color="violet", icon=":material/task_alt:")
             chip(terms.policy_title(trajectory.policy), color="blue", icon=":material/smart_toy:")
+            helped_chip(trajectory)
+            search_chip(trajectory)
         untrusted_prose(trajectory.task.instruction)
         st.caption("Why it was judged so")
         untrusted_prose(terms.why(trajectory))

@@ -1,14 +1,14 @@
 """Every check, discovered: described, versioned, and never a pass when it breaks down or does not apply."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from lamsim_core.feedback import Judge, action_checks, final_checks
 from lamsim_core.feedback.registry import Check
 from lamsim_core.feedback.reward import score
-from lamsim_core.records import Verdict
+from lamsim_core.records import Ending, Verdict
 from lamsim_core.tasks import get_template, instantiate, plan_tasks
 
 CHECKS = [*action_checks().values(), *final_checks().values()]
@@ -84,5 +84,5 @@ def test_echoing_the_request_or_refusing_everything_does_not_pass() -> None:
         if task.answer is None or task.answer.kind != "decline":
             for cheat in (task.instruction, "I cannot do this.", "{}", "Done.", "null", "0", "yes"):
                 assert judge.end((), "answered", cheat, ()).passed is False, (task.id, cheat)
-        for ending in ("step_limit", "token_limit", "stopped", "failed"):
-            assert judge.end((), ending, task.closing, task.goal).passed is not True  # type: ignore[arg-type]
+        for ending in set(get_args(Ending)) - {"answered"}:
+            assert judge.end((), ending, task.closing, task.goal).passed is not True

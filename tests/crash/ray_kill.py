@@ -17,7 +17,9 @@ from typing import NamedTuple
 import psutil  # type: ignore[import-untyped]
 
 from lamsim_core.explore.engine import Executor, carry_out
-from lamsim_core.explore.ray_pool import ray_pool
+from lamsim_core.explore.modes import How
+from lamsim_core.explore.ray_cluster import ray_here
+from lamsim_core.explore.ray_pool import RayPool
 from lamsim_core.explore.worker import Work
 from lamsim_core.records import Sampling, Task, Trajectory
 from lamsim_core.settings import Settings
@@ -28,6 +30,8 @@ from lamsim_core.tasks import plan_tasks
 
 class Found(NamedTuple):
     kills: int
+    busy: int
+    """Kills of workers that had stored something; the others were spare or starting."""
     planned: int
     finished: int
     """Counted by the one who handed the attempts out."""
@@ -50,20 +54,28 @@ def work_for(settings: Settings, model: str, run: str, *, batch: int = 1, quanti
         sampling=Sampling(),
         quantisation=quantisation,
         batch=batch,
+        how=How(),
     )
 
 
-def at_work(settings: Settings) -> list[psutil.Process]:
-    """The workers under the Ray of this process that have stored something.
-
-    Killing those that still start would only show how long a start takes.
-    """
+def workers_here() -> list[psutil.Process]:
+    """Every process under the Ray of this one that is a worker or is about to be: busy, spare or starting."""
     found = []
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
-            if any(Path(file.path).parent == settings.journal.absolute() for file in process.open_files()):
+            said = process.cmdline()
+            title = said[0] if said else ""
+            starting = any(part.endswith("default_worker.py") for part in said) and process.name() != "raylet"
+            if starting or title.startswith(("ray::Worker", "ray::IDLE")):
                 found.append(process)
     return found
+
+
+def busy(process: psutil.Process, settings: Settings) -> bool:
+    """Whether a worker has stored something."""
+    with suppress(psutil.Error):
+        return any(Path(file.path).parent == settings.journal.absolute() for file in process.open_files())
+    return False
 
 
 def stored(settings: Settings) -> Counter[tuple[str, int]]:
@@ -78,11 +90,13 @@ def run_under_fire(
     tasks: list[Task],
     attempts: int,
     until: Callable[[Callable[[], int], Callable[[], bool]], None],
+    only_busy: bool = False,
 ) -> Found:
     """Make the attempts while a thread kills a worker again and again.
 
     Args:
         until: waits for the next kill; it can ask how many attempts are finished, and whether all are over.
+        only_busy: kill only workers that have stored something.
     """
     finished = 0
 
@@ -90,15 +104,18 @@ def run_under_fire(
         nonlocal finished
         finished = done
 
-    kills = 0
+    kills = hits = 0
     over = threading.Event()
 
     def killing() -> None:
-        nonlocal kills
+        nonlocal kills, hits
         while not over.is_set():
             until(lambda: finished, over.is_set)
-            if not over.is_set() and (workers := at_work(settings)):
-                random.choice(workers).kill()
+            workers = [each for each in workers_here() if not only_busy or busy(each, settings)]
+            if not over.is_set() and workers:
+                victim = random.choice(workers)
+                hits += busy(victim, settings)
+                victim.kill()
                 kills += 1
 
     began = time.monotonic()
@@ -116,6 +133,7 @@ def run_under_fire(
     planned = {(task.key, attempt) for task in tasks for attempt in range(attempts)}
     return Found(
         kills,
+        hits,
         summary.planned,
         summary.finished,
         len(planned - found.keys()),
@@ -129,10 +147,10 @@ def main(count: int, pause: float, model: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(home=Path(folder) / "var")
         work = work_for(settings, model, "run_kill")
-        with ray_pool(work, 2, None) as pool:
-            print(
-                run_under_fire(settings, pool, plan_tasks("train", count), 1, lambda finished, over: time.sleep(pause))
-            )
+        with ray_here(2) as cluster:
+            pool = RayPool(work, 2, cluster)
+            tasks = plan_tasks("train", count)
+            print(run_under_fire(settings, pool, tasks, 1, lambda finished, over: time.sleep(pause)))
 
 
 if __name__ == "__main__":

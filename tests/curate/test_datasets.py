@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,20 @@ def frozen(store: Store, name: str = "first", **selection: Any) -> Dataset:
 def test_a_dataset_is_a_folder_with_rows_card_and_record(filled: Store) -> None:
     dataset = frozen(filled)
     folder = dataset_folder(filled.settings, dataset.id)
-    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "dataset.json", "rows.jsonl"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md",
+        "dataset.json",
+        "left_out.jsonl",
+        "rows.jsonl",
+    ]
     assert dataset.rows == len(dataset.members) == 4
+    kinds = Counter(kind for task in (*tasks(3), *tasks(1, template="calendar.cancel")) for kind in task.kinds)
     assert dataset.counts == {
         "category": {"calendar": 4},
         "template": {"calendar.cancel": 1, "calendar.move": 3},
         "policy": {"gold": 4},
         "calls": {"2": 4},
+        "kind": dict(sorted(kinds.items())),
         "left_out": {"not passed": 1},
     }
     rows = load_rows(filled.settings, dataset.id)

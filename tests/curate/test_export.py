@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lamsim_core.curate.datasets import FORMS, Form, export, export_lines, freeze, load_rows
+from lamsim_core.curate.export import NEXT_RESULT
 from lamsim_core.errors import InvalidInputError, NotFoundError
 from lamsim_core.records import Selection
 from lamsim_core.store import Store
@@ -203,3 +204,23 @@ def test_files_that_cannot_be_written_and_unknown_forms_are_refused(store: Store
     with pytest.raises(NotFoundError):
         export(store.settings, "../x", tmp_path / "x", "trl")
     assert get_args(Form) == FORMS
+
+
+def test_feedback_after_a_result_is_exported_with_it() -> None:
+    made = {"type": "function", "function": {"name": "find", "arguments": {}}}
+    messages: list[Row] = [
+        {"role": "system", "content": "Act."},
+        {"role": "user", "content": "Find it."},
+        {"role": "assistant", "content": "Done.", "weight": 0},
+        {"role": "user", "content": "Not met yet."},
+        {"role": "assistant", "content": "", "tool_calls": [made], "weight": 0},
+        {"role": "tool", "content": "[]"},
+        {"role": "user", "content": "Wrong."},
+        {"role": "assistant", "content": "Really done."},
+    ]
+    (read,) = lines([{"messages": messages, "tools": []}], "sharegpt")
+    turns = [(turn["from"], turn["value"]) for turn in read["conversations"]]
+    assert turns[1:3] == [("gpt", "Done."), ("human", "Not met yet.")]
+    assert turns[4] == ("observation", f"[]{NEXT_RESULT}Wrong.") and turns[5] == ("gpt", "Really done.")
+    (kept,) = lines([{"messages": messages, "tools": []}], "openai")
+    assert [message["role"] for message in kept["messages"]] == [message["role"] for message in messages]

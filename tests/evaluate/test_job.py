@@ -3,14 +3,17 @@
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from lamsim_core.agent.policy import GoldPolicy
 from lamsim_core.errors import InvalidInputError, JobError, NotFoundError, StoppedError
 from lamsim_core.evaluate import job as module
 from lamsim_core.evaluate.job import EvaluateParams, read_evaluation, run
+from lamsim_core.explore import plan
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.jobs.creation import create_folder, new_job
@@ -18,9 +21,12 @@ from lamsim_core.jobs.folder import STOP
 from lamsim_core.jobs.job import Job
 from lamsim_core.jobs.runner import run_inline
 from lamsim_core.models.registry import get_model
+from lamsim_core.records import ToolSchema
 from lamsim_core.settings import Settings
 from lamsim_core.store import Store
 from lamsim_core.store.queries import conflicts, evaluations, find_trajectories
+from lamsim_core.tasks import plan_tasks
+from tests.models.tiny import tiny_settings, write_tiny_model
 
 PARAMS: dict[str, Any] = {"models": ["noop", "gold", "random"], "tasks": 4, "attempts": 2, "categories": ["calendar"]}
 
@@ -182,6 +188,45 @@ def test_a_scripted_model_is_evaluated_like_any_other(home: Settings) -> None:
     evaluation = read_evaluation(home, job.id)
     assert evaluation.rows[0].policy.kind == "scripted" and evaluation.rows[0].passed == 0
     assert evaluation.rows[0].policy.sampling == EvaluateParams.model_validate(job.params).sampling
+
+
+def test_a_model_stands_beside_itself_with_constrained_calls(tmp_path: Path) -> None:
+    tiny = tiny_settings(tmp_path, write_tiny_model(tmp_path / "model"))
+    names = ["tiny", "tiny@constrained"]
+    short = {"attempts": 1, "tasks": 2, "max_new_tokens": 12, "max_steps": 1, "templates": ["calendar.cancel"]}
+    job = make(tiny, models=names, quantisation="fp32", **short)
+    result = run(open_context(tiny, job))
+    evaluation = read_evaluation(tiny, job.id)
+    assert (
+        [row.policy.label for row in evaluation.rows]
+        == list(result["pass_rates"])
+        == list(result["reliability"])
+        == names
+    )
+    assert [(each.first, each.second) for each in evaluation.comparisons] == [tuple(names)]
+    assert {row.policy.name for row in evaluation.rows} == {"tiny"}
+    with Store(tiny) as store:
+        store.index.sync()
+        assert sorted(row.policy for row in find_trajectories(store.index)) == sorted(names * 2)
+
+
+def test_the_same_asked_for_twice_is_refused_however_it_is_named() -> None:
+    with pytest.raises(ValidationError, match="named once"):
+        EvaluateParams(models=("a", "a@constrained"), constrained=True)
+    assert EvaluateParams(models=("a", "a@constrained", "gold")).actors() == ("a", "a@constrained", "gold")
+
+
+def test_what_cannot_be_constrained_is_found_out_before_anything_runs(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidInputError, match="choose a local model"):
+        run(open_context(home, make(home, models=["gold", "scripted@constrained"])))
+    (task,) = plan_tasks("train", 1)
+    odd = ToolSchema(name="odd", description="", parameters={"type": "object", "properties": {"a": {"not": {}}}})
+    monkeypatch.setattr(plan, "plan_tasks", lambda *_, **__: [task.model_copy(update={"tools": (odd,)})])
+    assert EvaluateParams(models=("gold", "noop"), constrained=True).plan()
+    with pytest.raises(InvalidInputError, match="Calls of the tool 'odd' cannot be constrained"):
+        EvaluateParams(models=("gold", "big@constrained")).plan()
 
 
 def test_a_name_is_made_when_none_is_given() -> None:

@@ -9,7 +9,7 @@ from lamsim_core.errors import ModelError, StoppedError
 from lamsim_core.explore.engine import Summary, explore
 from lamsim_core.explore.episode import Acted, Ended, Token, run_attempt
 from lamsim_core.models.backend import Completion
-from lamsim_core.records import PolicyInfo, Step, Task, Trajectory, Usage
+from lamsim_core.records import PolicyInfo, Sampled, Step, Task, Trajectory, Usage
 from lamsim_core.tasks import plan_tasks
 from tests.instances import plain_instance
 
@@ -54,6 +54,26 @@ def test_recovery_after_errors_passes_and_the_errors_stay() -> None:
     assert [[v.error_class for v in s.failed] for s in trajectory.steps[:2]] == [["tool_name"], ["structure"]]
     messages = [v.message for v in trajectory.steps[0].failed]
     assert "Did you mean 'find_events'?" in messages[0]
+
+
+def test_the_tokens_of_a_reply_are_kept_with_its_first_step() -> None:
+    sampled = Sampled(tokens=(5, 7, 2), logprobs=(-0.5, -1.25, 0.0))
+
+    class Told(ReplayPolicy):
+        def reply(
+            self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
+        ) -> Iterator[str | Completion]:
+            for piece in super().reply(task, steps, seed, should_stop):
+                yield piece if isinstance(piece, str) else piece.model_copy(update={"sampled": sampled})
+
+    *_, last = run_attempt(MOVE, Told([f"{FIND}{FIND}", "Done."]), run="r")
+    assert isinstance(last, Ended)
+    assert [step.sampled for step in last.trajectory.steps] == [sampled, None, sampled]
+    stored = last.trajectory.model_dump(mode="json")
+    assert Trajectory.model_validate(stored) == last.trajectory
+    for step in stored["steps"]:
+        del step["sampled"]
+    assert [step.sampled for step in Trajectory.model_validate(stored).steps] == [None] * 3, "older records load"
 
 
 def test_several_calls_in_one_reply() -> None:

@@ -9,8 +9,9 @@ from lamsim_core.agent.policy import GoldPolicy, NoopPolicy, Policy, RandomPolic
 from lamsim_core.agent.prompt import call_text, conversation, observation_text
 from lamsim_core.errors import DivergenceError, InvalidInputError
 from lamsim_core.explore.compare import side_by_side
+from lamsim_core.explore.edits import LONGEST_EDIT
 from lamsim_core.explore.episode import Acted, Ended, run_attempt
-from lamsim_core.explore.fork import LONGEST_EDIT, Fork, RestOfReference, fork_at, reference_done
+from lamsim_core.explore.fork import Fork, RestOfReference, fork_at, reference_done
 from lamsim_core.explore.live import start_fork
 from lamsim_core.explore.replay import replay
 from lamsim_core.feedback import judge_again

@@ -5,14 +5,15 @@ from typing import Any
 import pytest
 
 from lamsim_core.agent.policy import GoldPolicy, RandomPolicy
+from lamsim_core.errors import DivergenceError
 from lamsim_core.explore.compare import PARTS, side_by_side
 from lamsim_core.explore.episode import Ended, run_attempt
-from lamsim_core.explore.replay import replay, replay_all
+from lamsim_core.explore.replay import replay, replay_all, world_after
 from lamsim_core.records import Trajectory
 from lamsim_core.settings import Settings
 from lamsim_core.store import Store
 from lamsim_core.store.queries import get_trajectory
-from lamsim_core.tasks import plan_tasks
+from lamsim_core.tasks import build_environment, plan_tasks
 from tests.filling import attempt, fill
 from tests.instances import plain_instance
 
@@ -95,3 +96,32 @@ def test_two_attempts_side_by_side(home: Settings) -> None:
     assert [pair.place for pair in pairs] == [0, 1, 2]
     assert "call" in pairs[0].different and pairs[2].right is None and pairs[2].different == tuple(PARTS)
     assert all(not pair.different for pair in side_by_side(one.steps, attempt(home, MOVE, "gold").steps))
+
+
+def test_the_world_after_a_step_is_made_again() -> None:
+    *_, last = run_attempt(MOVE, GoldPolicy(), run="r")
+    assert isinstance(last, Ended)
+    steps = last.trajectory.steps
+    environment = build_environment(MOVE)
+    worlds = []
+    for step in steps:
+        if step.call is not None:
+            environment.step(step.call)
+        worlds.append(environment.world.snapshot())
+    for step, world in zip(steps, worlds, strict=True):
+        assert world_after(MOVE, steps, step.index) == world
+    assert worlds[0] != worlds[-1]
+    (change,) = steps[1].changes
+    assert dict(worlds[1][change.table][change.id]) == change.after
+
+
+def test_a_world_that_is_not_as_recorded_is_not_shown() -> None:
+    *_, last = run_attempt(MOVE, GoldPolicy(), run="r")
+    assert isinstance(last, Ended)
+    first, *rest = last.trajectory.steps
+    steps = [first.model_copy(update={"state_after": "0" * 32}), *rest]
+    with pytest.raises(DivergenceError, match="not what is recorded after step 1"):
+        world_after(MOVE, steps, 1)
+    gone = MOVE.model_copy(update={"category": "gone", "worlds": ("gone",)})
+    with pytest.raises(DivergenceError, match="cannot be built any more"):
+        world_after(gone, last.trajectory.steps, 0)

@@ -202,6 +202,37 @@ def test_declining(text: str) -> None:
     assert judge_answer(text, "Order pizza", ExpectedAnswer(kind="decline")) is None
 
 
+REQUEST = "Ana can't come to the Sprint review, and I can't find her number. Who else is free? Please invite them."
+"""Words that would decline and ask, were they the agent's own."""
+
+
+@pytest.mark.parametrize(
+    "text", ["can't come", "Ana can't come.", "Ana can't come to the Sprint review. Please invite them", REQUEST]
+)
+def test_words_of_the_request_decline_nothing(text: str) -> None:
+    assert judge_answer(text, REQUEST, ExpectedAnswer(kind="decline")) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I can't.",
+        "Sorry, I can't do that.",
+        "Ana can't come, and I can't invite others.",
+        "I can't do this with these tools.",
+    ],
+)
+def test_declining_in_words_like_those_of_the_request(text: str) -> None:
+    assert judge_answer(text, REQUEST, ExpectedAnswer(kind="decline")) is None
+
+
+def test_a_question_of_the_request_asks_for_nothing() -> None:
+    expected = ExpectedAnswer(kind="ask", value=["who", "whom", "which guest"])
+    assert judge_answer("Who else is free?", REQUEST, expected) is not None
+    assert judge_answer("Who else is free? I need to know who should come.", REQUEST, expected) is None
+    assert judge_answer("Whom shall I invite?", REQUEST, expected) is None
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "Done.", "I ordered the pizza.", "Pizza is on its way", "{}", "I am sorry, I can only say this one sentence."],

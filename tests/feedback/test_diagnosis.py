@@ -11,7 +11,7 @@ from lamsim_core.environment.toolspec import ToolSpec
 from lamsim_core.environment.world import World
 from lamsim_core.explore.episode import Ended, run_attempt
 from lamsim_core.feedback.reward import action_reward
-from lamsim_core.records import Task
+from lamsim_core.records import Step, Task
 from lamsim_core.tasks import plan_tasks
 from lamsim_core.tools import get_category
 from tests.feedback.acting import EVENT, FOUND, MOVE, MOVED, RESCHEDULE, START, call, failures, tried
@@ -90,7 +90,18 @@ def test_a_wrong_value_that_did_harm_is_told_with_the_right_one() -> None:
     (verdict,) = failures(step.verdicts, "arguments.value")
     assert (verdict.path, verdict.expected, verdict.got) == ("$.arguments.start", START, other)
     assert not verdict.counts
-    assert failures(tried(FOUND, MOVED, "Done.").steps[1].verdicts, "arguments.value") == []
+    assert said_of_values(tried(FOUND, MOVED, "Done.").steps[1]) == "abstain"
+
+
+def said_of_values(step: Step) -> str:
+    return {verdict.check: verdict.outcome for verdict in step.verdicts}["arguments.value"]
+
+
+def test_values_of_a_call_the_task_has_no_use_for_are_not_right() -> None:
+    """There is nothing to compare them with; that another tool was called is for other checks to say."""
+    step = tried(FOUND, call("create_event", title="x", start=START, minutes=30), "Done.").steps[1]
+    assert step.changes
+    assert said_of_values(step) == "abstain"
 
 
 def test_closing_too_early_is_told_with_what_is_left() -> None:

@@ -1,6 +1,15 @@
 """Where attempts left the reference solution."""
 
-from lamsim_core.feedback.reference import NOWHERE, REQUEST, deviations, matched, nearest, same_call, same_value
+from lamsim_core.feedback.reference import (
+    NOWHERE,
+    REQUEST,
+    deviations,
+    followed,
+    matched,
+    nearest,
+    same_call,
+    same_value,
+)
 from lamsim_core.records import GoldCall
 from tests.feedback.acting import EVENT, FIND, FOUND, MOVE, MOVED, RESCHEDULE, START, call, failures, tried
 
@@ -27,6 +36,20 @@ def test_calls_left_are_counted_one_by_one() -> None:
     assert matched(thrice, steps).left == (FIND, RESCHEDULE)
     refused = MOVE.model_copy(update={"gold": (RESCHEDULE.model_copy(update={"fails": True}),)})
     assert matched(refused, steps).left == ()
+
+
+def test_each_reference_call_is_made_by_one_step() -> None:
+    assert followed(MOVE, ()) == (None, None)
+    steps = tried(call("find_events", title="something else"), FOUND, MOVED).steps
+    assert [step and step.index for step in followed(MOVE, steps)] == [1, 2]
+    assert followed(MOVE, steps[:2]) == (steps[1], None)
+    twice = MOVE.model_copy(update={"gold": (FIND, FIND, RESCHEDULE)})
+    assert followed(twice, steps) == (steps[1], None, steps[2])
+    refused = FIND.model_copy(update={"fails": True})
+    assert followed(MOVE.model_copy(update={"gold": (refused,)}), steps) == (None,), "it was not refused"
+    missing = GoldCall(name=RESCHEDULE.name, arguments={"event_id": "evt_none", "start": START}, fails=True)
+    steps = tried(call(RESCHEDULE.name, event_id="evt_none", start=START)).steps
+    assert followed(MOVE.model_copy(update={"gold": (missing,)}), steps) == (steps[0],)
 
 
 def test_the_reference_itself_deviates_nowhere() -> None:

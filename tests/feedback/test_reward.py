@@ -44,7 +44,10 @@ def test_an_attempt(verdicts: list[Verdict], states: tuple[str, ...], passed: bo
 
 @pytest.mark.parametrize(
     ("ended", "passed"),
-    [("answered", True), ("step_limit", True), ("token_limit", True), ("stopped", None), ("failed", None)],
+    [
+        *((ended, True) for ended in ("answered", "step_limit", "token_limit", "token_budget")),
+        *((ended, None) for ended in ("stopped", "failed", "abandoned", "time_limit")),
+    ],
 )
 def test_an_attempt_cut_short_by_others_is_not_scored(ended: Ending, passed: bool | None) -> None:
     assert attempt_outcome(TASK, ended, [A, B], ()) is passed

@@ -213,13 +213,14 @@ def test_unknown_jobs_are_not_found(jobs: Settings) -> None:
             call(jobs, unknown)
 
 
-def test_the_product_runs_only_its_four_kinds() -> None:
+def test_the_product_runs_only_its_own_kinds() -> None:
     from lamsim_core.jobs.runner import HANDLERS
 
     assert HANDLERS == {
         "explore": "lamsim_core.explore.job",
         "train": "lamsim_core.train.job",
         "evaluate": "lamsim_core.evaluate.job",
+        "bfcl": "lamsim_core.evaluate.bfcl.job",
         "rescore": "lamsim_core.review.job",
     }
 

@@ -4,7 +4,8 @@ It prints its port, then does what it is told: PUT /plan sets what the next requ
 what was asked. A plan is JSON: ``replies`` (one for each completion, the last one again and again) and ``tools`` (what the
 server makes of tools: ``native``, ``refused``, ``ignored``), ``models``, ``key``. A reply is a list of events:
 
-    {"delta": {...}}      a chunk                      {"raw": "text"}     bytes as they are, UTF-8
+    {"delta": {...}}      a chunk, perhaps with "logprobs": [...] of its tokens
+                                                       {"raw": "text"}     bytes as they are, UTF-8
     {"finish": "stop"}    the end of the reply         {"usage": {...}}    the counts
     {"wait": 0.2}         a pause                      {"cut": true}       the connection is closed
     {"split": [n, ...]}   the next chunk's bytes are sent in pieces, cut at these places from its end
@@ -172,6 +173,8 @@ def sse(event: dict[str, Any]) -> bytes:
         chunk["usage"] = event["usage"]
     else:
         choice = {"index": 0, "delta": event.get("delta", {}), "finish_reason": event.get("finish")}
+        if "logprobs" in event:
+            choice["logprobs"] = {"content": event["logprobs"]}
         chunk["choices"] = [choice]
     ascii_only = event.get("escaped", False)
     return f"data: {json.dumps(chunk, ensure_ascii=ascii_only)}\n\n".encode()

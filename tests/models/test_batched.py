@@ -4,7 +4,7 @@ import gc
 import random
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,9 +13,11 @@ from lamsim_core.errors import ModelError
 from lamsim_core.models.backend import Backend, Completion, Message, PromptTooLongError
 from lamsim_core.models.batched import BatchedBackend
 from lamsim_core.models.local import LocalBackend
+from lamsim_core.models.packed import PackedModel
 from lamsim_core.models.registry import open_backend
 from lamsim_core.records import Sampling, ToolSchema
 from lamsim_core.settings import Settings
+from tests.models.asking import ask, reply
 
 TOOLS = [ToolSchema(name="find", description="Finds.", parameters={"type": "object", "properties": {"a": {}}})]
 WORDS = [
@@ -56,19 +58,6 @@ def alone(tiny: Settings) -> Iterator[LocalBackend]:
     opened.close()
 
 
-def ask(text: str) -> list[Message]:
-    return [Message(role="system", content="Be brief."), Message(role="user", content=text)]
-
-
-def reply(
-    backend: Backend, messages: Sequence[Message], seed: int = 0, tools: Sequence[ToolSchema] = (), **how: Any
-) -> Completion:
-    *pieces, last = backend.stream(messages, tools, Sampling(**{"max_new_tokens": 40, **how}), seed, lambda: False)
-    assert isinstance(last, Completion)
-    assert "".join(str(piece) for piece in pieces) == last.text
-    return last
-
-
 def together(*jobs: Callable[[], object]) -> None:
     """Run each in a thread of its own, all at once."""
     failed: list[BaseException] = []
@@ -97,7 +86,7 @@ def dialogue(backend: Backend, number: int) -> list[tuple[str, str, int]]:
     messages = ask(" ".join(rng.choices(WORDS, k=rng.choice([1, 8, 60, 400]))))
     said: list[tuple[str, str, int]] = []
     for turn in range(rng.randint(1, 4)):
-        last = reply(backend, messages, number + turn, tools, max_new_tokens=rng.choice([1, 7, 40]), **how)
+        last = reply(backend, messages, tools, number + turn, max_new_tokens=rng.choice([1, 7, 40]), **how)
         said.append((last.text, last.finish, last.usage.completion_tokens))
         heard = " ".join(rng.choices(WORDS, k=rng.choice([0, 5, 50])))
         messages = [
@@ -127,11 +116,11 @@ def test_many_attempts_say_what_they_say_alone(
 
 def test_a_seed_means_the_same_in_any_company(batched: BatchedBackend) -> None:
     how: dict[str, Any] = {"temperature": 1.0, "top_p": 0.8}
-    first = reply(batched, ask("Hello"), 7, **how).text
+    first = reply(batched, ask("Hello"), seed=7, **how).text
     found: list[str] = []
-    others = [lambda n=n: reply(batched, ask(f"word {n} " * (n + 1)), n, **how) for n in range(6)]
-    together(lambda: found.append(reply(batched, ask("Hello"), 7, **how).text), *others)
-    assert found == [first] and first != reply(batched, ask("Hello"), 8, **how).text
+    others = [lambda n=n: reply(batched, ask(f"word {n} " * (n + 1)), seed=n, **how) for n in range(6)]
+    together(lambda: found.append(reply(batched, ask("Hello"), seed=7, **how).text), *others)
+    assert found == [first] and first != reply(batched, ask("Hello"), seed=8, **how).text
 
 
 def test_only_what_was_added_is_read_and_a_common_prompt_is_read_once(batched: BatchedBackend) -> None:
@@ -204,7 +193,8 @@ def test_a_failed_pass_fails_those_in_it_and_the_next_are_right(
 
 
 def test_numbers_that_are_none_fail(batched: BatchedBackend) -> None:
-    batched._model.model.layers[0].mlp.up_proj.weight.data.fill_(float("nan"))
+    assert isinstance(batched._model, PackedModel)
+    batched._model._norm.weight.data.fill_(float("nan"))
     with pytest.raises(ModelError, match="NaN"):
         reply(batched, ask("Hello"))
 
@@ -265,3 +255,27 @@ def test_on_a_cpu_four_bit_weights_are_held_wide_with_the_same_values_up_to_roun
     unit = torch.eye(first.in_features, dtype=torch.bfloat16, device=narrow.device)
     with torch.inference_mode():
         assert torch.allclose(first(unit), second(unit), rtol=2**-7, atol=1e-6)
+
+
+def test_an_adapter_beside_four_bit_weights_is_added_to_them(tiny: Settings) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from lamsim_core.models.loading import load_weights, widen_nf4
+    from lamsim_core.models.packed import can_pack
+
+    def loaded() -> Any:
+        return load_weights(tiny.cache / "models" / "tiny", "nf4")[0]
+
+    def adapted() -> Any:
+        torch.manual_seed(0)
+        recipe = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "down_proj"], init_lora_weights=False)
+        return get_peft_model(loaded(), recipe).eval()
+
+    wide = widen_nf4(adapted())  # before its first pass, which packs 4-bit weights anew
+    assert not [layer for layer in wide.modules() if "ora" in type(layer).__name__]
+    assert can_pack(wide) or wide.device.type != "cpu"
+    ids = torch.arange(20, 50, device=wide.device)[None]
+    with torch.inference_mode():
+        without, expected, found = (model(ids).logits.float() for model in (loaded(), adapted(), wide))
+    assert (found - expected).abs().mean() < (without - expected).abs().mean() / 10

@@ -51,3 +51,11 @@ def test_guesses_always_continue_an_earlier_occurrence(ids: list[int], limit: in
     if guess:
         runs = [ids[-2:] + guess]
         assert any(ids[i : i + len(runs[0])] == runs[0] for i in range(len(ids)))
+
+
+def test_a_record_of_guesses_tells_what_repeats_from_what_does_not() -> None:
+    steady, odd = Lookahead([1, 2, 3]), Lookahead([1, 2, 3])
+    for place in range(60):
+        steady.push(place % 3 + 1)
+        odd.push(100 + place)
+    assert steady.right > 0.9 and odd.right < 0.01

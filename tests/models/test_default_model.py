@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from lamsim_core.agent.parse import parse_reply
 from lamsim_core.agent.policy import ModelPolicy
+from lamsim_core.agent.prompt import call_text
+from lamsim_core.environment.arguments import ArgumentValidator
 from lamsim_core.explore.engine import explore
 from lamsim_core.models.backend import Backend, CallMessage, Completion, Message
 from lamsim_core.models.chat import MARKERS, control_tokens, render, reply_text
@@ -80,6 +83,29 @@ def test_it_speaks_in_four_bits(settings: Settings) -> None:
     warm = {reply(backend, ASK, temperature=0.9).text for _ in range(2)}
     assert len(warm) == 1
     backend.close()
+
+
+@pytest.mark.usefixtures("only_calls")
+def test_its_constrained_calls_are_valid_and_written_as_in_training(exact: LocalBackend) -> None:
+    """Free, it writes calls that cannot be read."""
+    parameters = {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "maxLength": 20},
+            "days": {"type": "integer", "minimum": 1, "maximum": 7},
+        },
+        "required": ["days", "city"],
+        "additionalProperties": False,
+    }
+    tools = [ToolSchema(name="forecast", description="Tell the weather.", parameters=parameters), *TOOLS]
+    asked = [ASK[0], Message(role="user", content="What is the weather in Paris tomorrow?")]
+    *_, last = exact.stream(asked, tools, Sampling(max_new_tokens=60, constrained=True), 0, lambda: False)
+    assert isinstance(last, Completion)
+    calls = parse_reply(last.text).calls
+    whole = calls[: len(calls) - (last.finish == "length")]
+    validators = {tool.name: ArgumentValidator(tool.parameters) for tool in tools}
+    assert whole and all(call.error is None and not validators[call.name].faults(call.arguments) for call in whole)
+    assert last.text.startswith(call_text(whole[0]))
 
 
 def test_numbers_are_split_into_digits_as_in_training(exact: LocalBackend) -> None:

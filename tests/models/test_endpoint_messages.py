@@ -122,3 +122,12 @@ def test_marks_within_values_are_not_taken_for_calls() -> None:
     values = {"a": "x <tool_call> y </tool_call> z"}
     [read] = parse_reply(call_block("find", json.dumps(values))).calls
     assert read.error is None and read.arguments == values
+
+
+def test_feedback_after_a_result_is_no_second_user_in_a_row() -> None:
+    told = Message(role="user", content="Wrong.")
+    messages = [Message(role="user", content="Go."), *turn("a", "one"), told, *turn("Done."), told]
+    shaped = text_messages(messages, [])
+    assert [m["role"] for m in shaped] == ["user", "assistant", "user", "assistant", "user"]
+    assert shaped[2]["content"].endswith("</tool_response>\nWrong.") and shaped[4]["content"] == "Wrong."
+    assert [m["role"] for m in native_messages(messages)] == ["user", "assistant", "user", "user", "assistant", "user"]

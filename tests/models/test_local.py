@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from lamsim_core.errors import InvalidInputError, ModelError
-from lamsim_core.models.backend import Backend, Completion, Message, PromptTooLongError
+from lamsim_core.models.backend import Completion, Message, PromptTooLongError
 from lamsim_core.models.chat import render
 from lamsim_core.models.local import LocalBackend
 from lamsim_core.models.registry import open_backend
 from lamsim_core.records import Sampling, ToolSchema
 from lamsim_core.settings import Settings
+from tests.models.asking import ask, reply
 
 TOOLS = [ToolSchema(name="find", description="Finds.", parameters={"type": "object", "properties": {"a": {}}})]
 PROMPTS = ["Hello", "What is 12 + 30?", "Write it twice: abc abc abc abc", "Grüße, 你好 😀", ""]
@@ -24,19 +25,6 @@ def backend(tiny: Settings) -> Iterator[LocalBackend]:
     assert isinstance(opened, LocalBackend)
     yield opened
     opened.close()
-
-
-def ask(text: str) -> list[Message]:
-    return [Message(role="system", content="Be brief."), Message(role="user", content=text)]
-
-
-def reply(
-    backend: Backend, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), seed: int = 0, **how: Any
-) -> Completion:
-    *pieces, last = backend.stream(messages, tools, Sampling(**{"max_new_tokens": 40, **how}), seed, lambda: False)
-    assert isinstance(last, Completion)
-    assert "".join(str(piece) for piece in pieces) == last.text
-    return last
 
 
 def generated(backend: LocalBackend, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> str:

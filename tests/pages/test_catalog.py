@@ -109,17 +109,17 @@ def test_the_reference_solution_is_run_step_by_step(home: Settings) -> None:
 def test_a_tool_is_tried_on_a_world_and_shows_what_changed(home: Settings) -> None:
     app = open_page(PAGE, view="Tools", tool="banking.freeze_card")
     card = next(row for row in categories()["banking"].world(0).rows("cards") if not row["frozen"])
-    for given, told in (("crd_0", "no card with the id"), (str(card["id"]), "Rows before and after")):
+    for given, told in (("crd_0", "no card with the id"), (str(card["id"]), "→ true")):
         (entry,) = [each for each in app.text_input if each.key and each.key.endswith("card_id")]
         entry.set_value(given)
         call = next(button for button in app.button if button.label == "Call it")
         call.click().run()
         seen = texts(app) + "".join(code.value for code in app.code)
-        changed = any("Before" in table.value for table in app.dataframe)
+        changed = any("Change" in table.value for table in app.dataframe)
         assert changed == (given != "crd_0")
         assert changed or told in seen
     app.button(key="catalog_trial.banking.freeze_card.again").click().run()
-    assert not any("Before" in table.value for table in app.dataframe)
+    assert not any("Change" in table.value for table in app.dataframe)
 
 
 def test_a_task_is_written_tried_saved_and_deleted(home: Settings) -> None:

@@ -4,6 +4,7 @@ import json
 
 from lamsim_core.curate.export import FORMS
 from lamsim_core.curate.folder import list_datasets
+from lamsim_core.curate.freezing import freeze
 from lamsim_core.records import Selection
 from lamsim_core.settings import Settings
 from lamsim_core.store import open_store
@@ -133,3 +134,60 @@ def test_rows_are_grouped_for_the_chart(home: Settings) -> None:
     chosen = preview(studio, Selection())
     assert group_rows(chosen.rows, "policy") == {"Reference solution": 5}
     assert sum(group_rows(chosen.rows, "calls").values()) == 5
+
+
+def test_the_funnel_and_examples_say_what_stays_out(home: Settings) -> None:
+    made = [each for each in fill(home, 4) if each.policy.name == "gold"]
+    app = open_page(PAGE)
+    app.text_area(key="datasets_exclude").set_value(made[0].id).run()
+    assert metrics(app)["Rows"] == "3"
+    assert "What is left after each stage" in texts(app)
+    app.session_state["datasets_examples"] = "Some that stay out"
+    app.run()
+    app.selectbox(key="datasets_reason").set_value("excluded by hand").run()
+    assert not app.exception
+    assert [list(frame.value["Id"]) for frame in app.dataframe if "Id" in frame.value] == [[made[0].id]]
+
+
+def test_a_question_narrows_the_preview_and_a_bad_one_is_said(home: Settings) -> None:
+    made = fill(home, 4)
+    gold = [each for each in made if each.policy.name == "gold"]
+    app = open_page(PAGE)
+    app.text_area(key="datasets_sql").set_value(f"SELECT id FROM attempts WHERE id = '{gold[1].id}'").run()
+    assert metrics(app)["Rows"] == "1"
+    app.text_area(key="datasets_sql").set_value("DELETE FROM trajectories").run()
+    assert "Only a SELECT may be written here, not DELETE" in app.error[0].value.replace("\\", "")
+    assert not [button for button in app.button if button.key == "datasets_freeze"], "nothing to freeze by mistake"
+    app.text_area(key="datasets_sql").set_value("").run()
+    assert metrics(app)["Rows"] == "4"
+
+
+def test_shares_and_their_mistakes(home: Settings) -> None:
+    fill(home, 6)
+    app = open_page(PAGE)
+    category = plan_tasks("train", 1)[0].category
+    app.text_input(key="datasets_category_shares").set_value(f"{category}=0.5").run()
+    assert not app.error and metrics(app)["Rows"] != "0"
+    for text, says in (
+        ("calendar", "is no share"),
+        ("calendar=7", "cannot be used"),
+        ("nothing=0.5", "cannot have a share"),
+    ):
+        app.text_input(key="datasets_category_shares").set_value(text).run()
+        assert says in app.error[0].value.replace("\\", "")
+
+
+def test_a_version_is_compared_with_the_one_before_and_made_again(home: Settings) -> None:
+    fill(home, 4)
+    store = open_store(home)
+    first = freeze(store, "mine", Selection(policies=("gold",)))
+    later = freeze(store, "mine", Selection(policies=("gold",), exclude=(first.members[0],)))
+    app = open_page(PAGE, id=later.id)
+    app.session_state[f"tabs.{later.id}"] = "Since the earlier version"
+    app.run()
+    assert not app.exception and not app.error
+    assert metrics(app)["In both"] == "3" and metrics(app)["Went out"] == "1"
+    app.session_state[f"tabs.{later.id}"] = "Make it again"
+    app.run()
+    app.button(key=f"rebuild.{later.id}").click().run()
+    assert "The same: 3 rows" in app.success[0].value

@@ -5,6 +5,7 @@ import pytest
 from lamsim_core.evaluate.job import PLAN, Plan
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.folder import job_folder, write_record
+from lamsim_core.jobs.runner import run_inline
 from lamsim_core.settings import Settings
 from lamsim_core.store import open_store
 from lamsim_core.store.queries import evaluations
@@ -53,6 +54,22 @@ def test_the_base_and_its_newest_adapter_are_chosen_beforehand(home: Settings) -
     assert default_models(studio, None) == ["smollm2-135m", second.name]
     assert default_models(studio, first.name) == ["smollm2-135m", first.name]
     assert open_page(PAGE, adapter=first.name).multiselect(key="evaluate_models").value == ["smollm2-135m", first.name]
+
+
+@pytest.mark.parametrize("calls", ["constrained", "both"])
+def test_a_model_can_stand_beside_itself_with_constrained_calls(
+    home: Settings, calls: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_launch", lambda *_, **__: None)  # a job is made, no process is started
+    app = open_page(PAGE)
+    app.session_state["evaluate_beside"] = ["gold"]
+    app.session_state["evaluate_calls"] = calls
+    app.run()
+    app.button(key="evaluate.start").click().run()
+    ((job, _),) = supervisor.list_jobs(home)
+    models = {"constrained": ["smollm2-135m@constrained"], "both": ["smollm2-135m", "smollm2-135m@constrained"]}[calls]
+    assert job.params["models"] == [*models, "gold"]
+    assert str(job.params["name"]).startswith(", ".join(models))
 
 
 def test_an_evaluation_of_policies_without_a_model_runs_and_is_shown(home: Settings) -> None:
@@ -112,3 +129,14 @@ def test_while_it_runs_every_model_is_counted(home: Settings, monkeypatch: pytes
     (chart,) = app.get("plotly_chart")
     assert '"text":["0 of 2","2 of 2"]' in chart.proto.spec
     assert not app.button(key=f"resume.{job.id}").disabled
+
+
+def test_a_run_of_the_benchmark_is_shown_where_home_leads(home: Settings) -> None:
+    params = {"model": "noop", "categories": ["irrelevance", "multiple"], "limit": 4}
+    run_inline(home, "bfcl", params, label="BFCL: noop")
+    ((job, _),) = supervisor.list_jobs(home, "bfcl")
+    app = open_page(PAGE, job=job.id)
+    assert "noop on BFCL" in texts(app)
+    table = next(each.value for each in app.dataframe if "Category" in each.value)
+    assert list(table["Passed"]) == ["0 of 4", "4 of 4"]
+    assert "BFCL" in texts(open_page(PAGE)), "and listed"

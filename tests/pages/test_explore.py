@@ -3,6 +3,7 @@
 import pytest
 
 from lamsim_core.explore.job import ExploreParams
+from lamsim_core.explore.modes import NUMBERS
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.job import ACTIVE
 from lamsim_core.settings import Settings
@@ -84,6 +85,18 @@ def test_a_reload_finds_what_still_runs_without_being_told(home: Settings) -> No
     assert not app.button(key=f"stop.{job.id}").disabled
 
 
+@pytest.mark.usefixtures("unstarted")
+def test_constrained_calls_are_asked_of_the_job(home: Settings) -> None:
+    app = open_page(PAGE)
+    assert app.toggle(key="explore.constrained").value is False
+    app.toggle(key="explore.constrained").set_value(True).run()
+    app.button(key="explore.start").click().run()
+    ((job, _),) = supervisor.list_jobs(home)
+    assert job.params["constrained"] is True
+    app.selectbox(key="explore.model").select("gold").run()
+    assert app.toggle(key="explore.constrained").disabled
+
+
 def test_a_stopped_exploration_can_be_resumed_from_the_page(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     job = standing_job(home, "explore", "stopped", done=3, total=9, message="Stopped.")
     resumed: list[str] = []
@@ -134,3 +147,45 @@ def test_what_was_chosen_gives_way_when_it_no_longer_fits(home: Settings) -> Non
     assert not app.exception
     app.selectbox(key="explore.model").select("gold").run()
     assert not app.exception
+
+
+@pytest.mark.usefixtures("unstarted")
+def test_a_mode_asks_for_its_own_numbers_alone(home: Settings) -> None:
+    app = open_page(PAGE)
+    numbers = {f"explore.{name}" for names in NUMBERS.values() for name in names}
+    for mode, names in NUMBERS.items():
+        app.selectbox(key="explore.mode").select(mode).run()
+        assert {each.key for each in app.number_input} & numbers == {f"explore.{name}" for name in names}
+    app.number_input(key="explore.width").set_value(2)
+    app.number_input(key="explore.nodes").set_value(9)
+    app.number_input(key="explore.max_tokens").set_value(900)
+    app.selectbox(key="explore.order").select("curriculum").run()
+    app.button(key="explore.start").click().run()
+    assert not app.exception
+    ((job, _),) = supervisor.list_jobs(home, "explore")
+    params = ExploreParams.model_validate(job.params)
+    assert (params.mode, params.width, params.nodes, params.order) == ("tree", 2, 9, "curriculum")
+    assert (params.max_tokens, params.max_seconds) == (900, None)
+    assert "repairs" not in job.params and "candidates" not in job.params
+
+
+def test_a_model_that_leaves_nothing_to_chance_has_nothing_to_choose_from(home: Settings) -> None:
+    app = open_page(PAGE)
+    app.selectbox(key="explore.mode").select("tree")
+    app.slider(key="explore.temperature").set_value(0.0).run()
+    assert app.button(key="explore.start").disabled
+    app.selectbox(key="explore.model").select("gold").run()
+    assert not app.button(key="explore.start").disabled
+
+
+def test_a_tree_counts_as_one_attempt_however_many_paths_it_has(home: Settings) -> None:
+    app = open_page(PAGE)
+    app.selectbox(key="explore.model").select("random")
+    app.selectbox(key="explore.mode").select("tree")
+    app.number_input(key="explore.tasks").set_value(3).run()
+    app.button(key="explore.start").click().run()
+    ((job, _),) = supervisor.list_jobs(home, "explore")
+    wait_for(home, job.id, "done")
+    later = open_page(PAGE, job=job.id)
+    shown = {metric.label: metric.value for metric in later.metric}
+    assert shown["Attempts"] == "3 of 3" and "Passed with help" in shown and "Paths per minute" in shown

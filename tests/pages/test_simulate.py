@@ -1,10 +1,12 @@
 """Simulate: choose, run to the end, act by hand, come back by link."""
 
+from typing import Any
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from lamsim_core.explore.live import LiveRun, get_live, start_live
-from lamsim_core.records import GoldCall, Sampling
+from lamsim_core.records import GoldCall, Sampling, Task
 from lamsim_core.settings import Settings
 from lamsim_core.store import open_store
 from lamsim_core.store.filters import TrajectoryFilter
@@ -73,6 +75,20 @@ def test_a_link_chooses_task_instance_and_policy(home: Settings) -> None:
     assert "task" not in app.query_params
 
 
+def test_calls_of_a_model_can_be_constrained(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Sampling] = []
+
+    def start(settings: Settings, task: Task, policy: str, sampling: Sampling, **how: Any) -> LiveRun:
+        asked.append(sampling)
+        return start_live(settings, task, "noop", sampling, **how)
+
+    monkeypatch.setattr("lamsim_core.ui.live.start_live", start)
+    app = open_page(PAGE, task="calendar.cancel", seed="5", policy="smollm2-135m")
+    app.toggle(key="simulate_constrained").set_value(True).run()
+    press(app, "Run")
+    assert run_of(app).wait(10) and asked[0].constrained
+
+
 @pytest.mark.parametrize("seed", ["-1", "x", "9" * 40, "1.5", "²"])
 def test_a_link_with_nonsense_is_harmless(home: Settings, seed: str) -> None:
     app = open_page(PAGE, task="calendar.move", seed=seed, policy="../../etc/passwd")
@@ -125,12 +141,12 @@ def test_acting_by_hand_to_the_end(home: Settings) -> None:
 def test_stop_ends_a_run(home: Settings) -> None:
     app = press(open_page(PAGE, task="calendar.move", seed="1", policy="human"), "Run")
     run = run_of(app)
-    assert app.selectbox(key="simulate_policy").disabled
+    assert not [box for box in app.selectbox if box.key == "simulate_policy"], "nothing to choose while it runs"
     press(app, "Stop")
     assert run.wait(10)
     app.run()
     assert "Not scored" in texts(app)
-    assert not app.selectbox(key="simulate_policy").disabled
+    assert app.selectbox(key="simulate_policy").value == "human", "what was chosen is still chosen"
 
 
 def test_a_run_that_cannot_be_stored_says_so(home: Settings) -> None:

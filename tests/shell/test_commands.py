@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lamsim_core.errors import ModelError
 from lamsim_core.jobs import supervisor
 from lamsim_core.settings import REPOSITORY, Settings, get_settings
 from lamsim_core.shell import program, serve
@@ -110,6 +111,18 @@ def test_explore_prints_its_run_and_stores_it(shell: Shell, home: Settings) -> N
     assert (job.id, job.kind, status.state) == (data["job"], "explore", "done")
 
 
+def test_explore_in_a_mode_says_that_its_passes_are_no_plain_ones(shell: Shell, home: Settings) -> None:
+    data = shell("explore", "--model", "random", "--mode", "tree", "--nodes", "5", "--tasks", "2", "--json").json
+    assert (data["mode"], data["finished"]) == ("tree", 2) and data["trajectories"] > 2
+    params = supervisor.get_job(home, data["job"]).params
+    assert (params["nodes"], params["temperature"], "width" in params) == (5, 0.7, False)
+    said = shell(
+        *("explore", "--model", "gold", "--mode", "repair", "--tasks", "1", "--order", "curriculum"),
+        *("--max-tokens", "900", "--max-seconds", "60"),
+    ).out
+    assert "1 of 1 attempts passed" in said and "no plain passes" in said
+
+
 def test_limits_come_from_the_settings(shell: Shell, home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAMSIM_MAX_STEPS", "3")
     get_settings.cache_clear()
@@ -136,6 +149,8 @@ def test_errors_are_sentences_with_exit_code_one(shell: Shell, home: Settings) -
         ("explore",),
         ("explore", "--model", "gold", "--tasks", "0"),
         ("explore", "--model", "gold", "--split", "all"),
+        ("explore", "--model", "gold", "--mode", "dfs"),
+        ("explore", "--model", "gold", "--mode", "repair", "--width", "3"),
         ("nonsense",),
         ("dataset", "export", "ds_x", "--form", "parquet", "--out", "x"),
         ("train", "--dataset", "x"),
@@ -303,7 +318,11 @@ def test_store_check_finds_damage_and_rebuild_tells_of_it(shell: Shell, home: Se
         assert len(find_trajectories(store.index)) == 1
 
 
-def test_provision_says_where_the_model_is(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provision_says_where_model_and_benchmark_are(
+    shell: Shell, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lamsim_core.evaluate.bfcl import pack
+    from lamsim_core.evaluate.bfcl.pack import ensure_pack
     from lamsim_core.models import provision
 
     def provide(settings: Settings, progress: Any) -> Path:
@@ -313,8 +332,16 @@ def test_provision_says_where_the_model_is(shell: Shell, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(provision, "ensure_default_model", provide)
     found = shell("provision", "--json")
-    assert found.json == {"model": "smollm2-135m", "folder": "/cache/models/smollm2-135m"}
+    model = {"model": "smollm2-135m", "folder": "/cache/models/smollm2-135m"}
+    assert found.json == {**model, "bfcl": str(ensure_pack(home))}
     assert "Fetching\n" in found.err
+
+    def refuse(settings: Settings, progress: Any) -> Path:
+        raise ModelError("The benchmark could not be fetched.")
+
+    monkeypatch.setattr(pack, "ensure_pack", refuse)
+    assert shell("provision", "--json").json == {**model, "bfcl": None}
+    assert "could not be fetched" in shell("provision").out
 
 
 def test_run_job_runs_a_job_in_this_process(shell: Shell, home: Settings) -> None:

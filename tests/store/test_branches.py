@@ -10,6 +10,7 @@ from lamsim_core.records import Observation, Parent, Trajectory
 from lamsim_core.store import Index, Journal
 from lamsim_core.store.branches import branches_of, children_of, root_of, same_task
 from lamsim_core.store.mistakes import mistake_table
+from lamsim_core.store.progress import progress
 from lamsim_core.store.queries import get_trajectory, trajectory_row
 from tests.store.factories import make_task, make_trajectory
 
@@ -112,3 +113,19 @@ def test_an_edited_result_is_known_to_the_index_and_forks_stay_out_of_rates(inde
     assert get_trajectory(index, edited.id) == edited
     table = mistake_table(index, "attempts", "category", kinds=())
     assert sum(table.totals.values()) == 1
+
+
+def test_what_a_person_did_in_a_policys_place_stays_out_of_rates(index: Index, journal: Journal) -> None:
+    """A model's attempt that a person led to its end is no pass of the model's, nor are the mistakes in it."""
+    own = make_trajectory(0, task=TASK)
+    typed = own.steps[0].model_copy(update={"by_hand": True, "proposed": "what the model wrote"})
+    told = own.steps[0].model_copy(update={"shown": Observation(ok=True, content="made up")})
+    helped, edited = (
+        make_trajectory(i, task=TASK, attempt=i).model_copy(update={"steps": (first, *own.steps[1:]), "passed": passed})
+        for i, first, passed in ((1, typed, True), (2, told, None))
+    )
+    put(index, journal, [own, helped, edited])
+    assert [trajectory_row(index, each.id).helped for each in (own, helped, edited)] == [False, True, False]
+    assert sum(mistake_table(index, "attempts", "policy", kinds=()).totals.values()) == 1
+    (policy,) = progress(index, kinds=())
+    assert (policy.runs[0].attempts, policy.runs[0].passed) == (1, int(own.passed is True))

@@ -24,6 +24,7 @@ from lamsim_core.store.queries import (
     outcome_by,
     overview,
     runs,
+    runs_over_time,
     trajectories_in_run,
     trajectory_row,
 )
@@ -94,6 +95,8 @@ FILTERS: list[tuple[dict[str, Any], Any]] = [
         {"ids": (RECORDS[7].id, RECORDS[3].id), "categories": ("banking",)},
         lambda i, r: r.task.category == "banking" and i in (3, 7),
     ),
+    ({"lengths": (3, 7)}, lambda i, r: True),
+    ({"lengths": (2,)}, lambda i, r: False),
     ({"ended": ("step_limit",)}, lambda i, r: r.ended == "step_limit"),
     (
         {"categories": ("email",), "passed": True, "text": "2"},
@@ -137,6 +140,7 @@ def test_a_row_says_what_the_trajectory_says(index: Index) -> None:
         "created": record.created,
         "template": "banking.task_1",
         "category": "banking",
+        "kinds": record.task.kinds,
         "split": "unseen_instances",
         "task_seed": 0,
         "instruction": "Please find meeting 5 in my banking.",
@@ -160,6 +164,9 @@ def test_a_row_says_what_the_trajectory_says(index: Index) -> None:
         "parent": None,
         "parent_step": None,
         "edited": False,
+        "helped": False,
+        "mode": "single",
+        "plain": True,
         "decision": "reject",
         "rejudged": None,
         "tags": (),
@@ -280,12 +287,22 @@ def test_the_overview_counts(index: Index) -> None:
     }
 
 
+def test_runs_over_time_count_what_fits(index: Index) -> None:
+    found = runs_over_time(index)
+    assert [(row.run, row.count) for row in found] == [("run_0", 20), ("run_1", 20), ("run_2", 20)]
+    assert [row.passed for row in found] == [sum(r.passed is True for r in RECORDS[n : n + 20]) for n in (0, 20, 40)]
+    assert found[1].first == RECORDS[20].created and set(found[1].policies) == {"smollm2-135m", "smollm2-tools", "gold"}
+    gold = runs_over_time(index, TrajectoryFilter(policies=("gold",)), limit=2)
+    assert [(row.run, row.policies) for row in gold] == [("run_1", ("gold",)), ("run_2", ("gold",))]
+    assert sum(row.count for row in gold) == sum(r.policy.name == "gold" for r in RECORDS[20:])
+
+
 def test_an_empty_store_answers_everything(tmp_path: Path) -> None:
     index = Index(tmp_path / "index.duckdb", tmp_path / "journal")
     index.sync()
     assert find_trajectories(index) == []
     assert count_trajectories(index) == 0
-    assert set(facets(index)) == {*TrajectoryFilter.model_fields} - {"text", "passed", "unscored", "ids"}
+    assert set(facets(index)) == {*TrajectoryFilter.model_fields} - {"text", "passed", "unscored", "lengths", "ids"}
     assert not any(facets(index).values())
     assert [*runs(index), *datasets(index), *adapters(index), *evaluations(index)] == []
     assert overview(index).newest is None

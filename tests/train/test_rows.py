@@ -9,6 +9,8 @@ from lamsim_core.agent.policy import ReplayPolicy
 from lamsim_core.agent.prompt import call_text, conversation
 from lamsim_core.canonical import canonical_json
 from lamsim_core.errors import TrainingError
+from lamsim_core.explore.episode import Ended, run_attempt
+from lamsim_core.explore.repair import Repair
 from lamsim_core.models.chat import MARKERS, render
 from lamsim_core.records import Trajectory
 from lamsim_core.settings import REPOSITORY
@@ -168,3 +170,18 @@ def test_a_template_that_cannot_be_trained_on_is_said(tokenizer: Any) -> None:
             RowTokenizer(tokenizer)
     finally:
         tokenizer.chat_template = original
+
+
+def test_feedback_is_read_as_at_inference_and_never_trained(tokenizer: Any) -> None:
+    task = plan_tasks("train", 1)[0]
+    replies = ["Done.", '<tool_call>\n{"name": "no_such_tool", "arguments": {}}\n</tool_call>']
+    replies += [step.reply or "" for step in gold(1)[0].steps]
+    assert gold(1)[0].task.key == task.key
+    *_, last = run_attempt(task, ReplayPolicy(replies), run="r", manner=Repair(2))
+    assert isinstance(last, Ended) and last.trajectory.passed
+    row = tokenize_row(tokenizer, to_row(last.trajectory))
+    seen = render(tokenizer, conversation(task, last.trajectory.steps), task.tools, False)
+    assert row.input_ids == seen
+    trained = "".join(trained_turns(tokenizer, row))
+    assert "not met yet" in tokenizer.decode(seen) and "not met yet" not in trained and "no_such_tool" not in trained
+    assert len(trained_turns(tokenizer, row)) == len(gold(1)[0].steps)

@@ -2,12 +2,13 @@
 
 import pytest
 
-from lamsim_core.agent.policy import PLAIN_POLICIES
+from lamsim_core.agent.policy import PLAIN_POLICIES, GoldPolicy
+from lamsim_core.explore.episode import Ended, run_attempt
+from lamsim_core.records import Trajectory
 from lamsim_core.settings import Settings
 from lamsim_core.store import open_store
-from lamsim_core.tasks import load_templates
+from lamsim_core.tasks import load_templates, plan_tasks
 from lamsim_core.ui import forms, wording
-from tests.filling import fill
 from tests.pages.standing import standing_adapter, standing_dataset
 
 
@@ -48,12 +49,33 @@ def test_the_estimate(attempts: int, paces: list[float | None], said: str) -> No
 
 
 def test_the_pace_is_the_mean_of_what_is_stored(home: Settings) -> None:
-    index = open_store(home).index
-    index.sync()
-    assert forms.pace(index, "smollm2-135m") is None
-    made = [trajectory.seconds for trajectory in fill(home, 3) if trajectory.policy.name == "gold"]
-    index.sync()
-    assert forms.pace(index, "gold") == pytest.approx(sum(made) / 3)
+    store = open_store(home)
+    store.index.sync()
+    assert forms.pace(store.index, "smollm2-135m") is None
+    for made in in_a_row(home, apart=60):
+        store.add(made)
+    store.index.sync()
+    assert forms.pace(store.index, "gold") == pytest.approx(10)
+
+
+def test_attempts_made_together_are_counted_by_the_time_they_took_in_all(home: Settings) -> None:
+    store = open_store(home)
+    for made in in_a_row(home, apart=1):
+        store.add(made)
+    store.index.sync()
+    assert forms.pace(store.index, "gold") == pytest.approx(13 / 4)
+
+
+def in_a_row(home: Settings, *, apart: int) -> list[Trajectory]:
+    """Four attempts that took ten seconds each and ended so many seconds apart."""
+    task = plan_tasks("train", 1)[0]
+    found = []
+    for place in range(4):
+        *_, last = run_attempt(task, GoldPolicy(), run="run_x", attempt=place)
+        assert isinstance(last, Ended)
+        ended = f"2026-01-01T00:0{place * apart // 60}:{place * apart % 60:02}.000000+00:00"
+        found.append(last.trajectory.model_copy(update={"seconds": 10.0, "created": ended}))
+    return found
 
 
 @pytest.mark.parametrize(

@@ -7,34 +7,48 @@ from lamsim_core.records import RowChange
 from lamsim_core.settings import Settings
 from lamsim_core.tasks import get_template, instantiate
 from lamsim_core.ui import terms
-from lamsim_core.ui.rows import change_rows, field_rows, result_rows, whole_rows
+from lamsim_core.ui.rows import field_rows, marked_tables, result_rows
 from tests.filling import attempt
 
 
-def test_an_update_shows_only_the_fields_that_differ() -> None:
+def test_changed_cells_show_before_and_after_and_stand_in_front() -> None:
     change = RowChange(
-        table="events", id="e1", before={"id": "e1", "start": "9:00"}, after={"id": "e1", "start": "10:00"}
+        table="events",
+        id="e1",
+        before={"id": "e1", "title": "Sync", "start": "9:00"},
+        after={"id": "e1", "title": "Sync", "start": "10:00"},
     )
-    assert change_rows([change]) == [{"Row": "events / e1", "Field": "start", "Before": "9:00", "After": "10:00"}]
+    (table,) = marked_tables([change])
+    assert table.name == "events"
+    assert table.rows == [{"Change": "changed", "id": "e1", "start": "9:00 → 10:00", "title": "Sync"}]
+    assert list(table.rows[0]) == ["Change", "id", "start", "title"]
+    assert table.marks == [{"Change": "changed", "start": "changed"}]
 
 
-def test_new_and_deleted_rows_are_shown_whole() -> None:
+def test_new_and_deleted_rows_are_marked_whole_table_by_table() -> None:
     new = RowChange(table="t", id="a", before=None, after={"id": "a", "n": 1})
-    gone = RowChange(table="t", id="b", before={"id": "b", "n": None}, after=None)
-    assert change_rows([new, gone]) == []
-    assert whole_rows([new, gone]) == {
-        "New in t": [{"id": "a", "n": "1"}],
-        "Deleted from t": [{"id": "b", "n": "null"}],
-    }
+    gone = RowChange(table="u", id="b", before={"id": "b", "n": None}, after=None)
+    first, second = marked_tables([new, gone])
+    assert (first.name, first.rows, first.marks) == (
+        "t",
+        [{"Change": "new", "id": "a", "n": "1"}],
+        [{"Change": "new", "id": "new", "n": "new"}],
+    )
+    assert (second.name, second.rows[0]["Change"], second.rows[0]["n"]) == ("u", "gone", "null")
+
+
+def test_a_whole_table_has_the_changed_rows_first_and_once() -> None:
+    change = RowChange(table="t", id="b", before={"id": "b", "n": 1}, after={"id": "b", "n": 2})
+    (table,) = marked_tables([change], {"t": [{"id": "a", "n": 0}, {"id": "b", "n": 2}]})
+    assert [(row["Change"], row["id"], row["n"]) for row in table.rows] == [("changed", "b", "1 → 2"), ("", "a", "0")]
+    assert table.marks[1] == {}
 
 
 def test_cells_are_cleaned() -> None:
     change = RowChange(table="t", id="a", before=None, after={"no\u202ete": "x\x00" * 1000})
-    ((row,),) = whole_rows([change]).values()
-    (name, value), *_ = row.items()
-    assert "\u202e" not in name
-    assert "\x00" not in value
-    assert len(value) <= 400
+    (table,) = marked_tables([change])
+    assert not {"\u202e", "\x00"} & set("".join([*table.rows[0], *table.rows[0].values()]))
+    assert max(map(len, table.rows[0].values())) <= 400
 
 
 def test_expected_and_got_leave_out_equal_fields() -> None:

@@ -1,0 +1,67 @@
+"""Datasets from the shell: the rules of the page, made again, compared."""
+
+from pathlib import Path
+
+import pytest
+
+from lamsim_core.settings import Settings
+from tests.filling import fill
+from tests.shell.conftest import Shell
+
+
+def test_the_rules_are_those_of_the_page(shell: Shell, home: Settings, tmp_path: Path) -> None:
+    made = [each for each in fill(home, 6) if each.policy.name == "gold"]
+    bench = tmp_path / "bench.txt"
+    bench.write_text(made[0].task.instruction + "\n")
+    rules = ("--exclude", made[1].id, "--sql", "SELECT id FROM attempts WHERE policy = 'gold'", "--alike", "0.9")
+    more = ("--since", "2026-01-01", "--max-steps", "50", "--keep", "seeded", "--seed", "3", "--outside", str(bench))
+    found = shell("dataset", "create", "--name", "x", *rules, *more, "--json").json
+    assert found["rows"] == 4
+    assert found["left_out"]["excluded by hand"] == 1 and found["left_out"]["request also in bench"] == 1
+    assert list(found["stages"]) == ["looked at", "selected", "accepted", "deduplicated", "capped", "decontaminated"]
+    assert found["stages"]["looked at"] == 18 and found["stages"]["decontaminated"] == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--share", "calendar"), "is no share"),
+        (("--share", "calendar=2"), "cannot be used"),
+        (("--kind-share", "no_such_kind=0.5"), "cannot be used"),
+        (("--sql", "DROP TABLE marks"), "not DROP"),
+        (("--since", "yesterday"), "is no time"),
+        (("--outside", "/no/such/file"), "cannot be read"),
+    ],
+)
+def test_rules_that_cannot_be_used_are_said(shell: Shell, home: Settings, options: tuple[str, ...], says: str) -> None:
+    found = shell("dataset", "create", "--name", "x", *options)
+    assert found.code != 0 and says in found.err
+
+
+def test_a_dataset_is_made_again_and_compared(shell: Shell, home: Settings) -> None:
+    made = [each for each in fill(home, 3) if each.policy.name == "gold"]
+    first = shell("dataset", "create", "--name", "x", "--json").json
+    check = shell("dataset", "rebuild", "x", "--check", "--json")
+    assert check.code == 0 and check.json["same"] and check.json["hash"] == first["hash"]
+    assert shell("dataset", "diff", "x").code != 0, "it has no earlier version"
+    second = shell("dataset", "create", "--name", "x", "--exclude", made[0].id, "--json").json
+    diff = shell("dataset", "diff", "x", "--json").json
+    assert (diff["before"], diff["dataset"]) == (first["dataset"], second["dataset"])
+    assert diff["went"] == {"excluded by hand": [made[0].id]} and diff["came"] == {}
+    assert "Went out: 1, excluded by hand." in shell("dataset", "diff", "x").out
+    again = shell("dataset", "rebuild", "x", "--json").json
+    assert again["hash"] == second["hash"] and again["parent"] == second["dataset"]
+
+
+def test_a_dataset_that_would_be_another_now_is_said_with_exit_code_one(shell: Shell, home: Settings) -> None:
+    from lamsim_core.canonical import new_id, now
+    from lamsim_core.records import Mark
+    from lamsim_core.store import Store
+
+    made = [each for each in fill(home, 3) if each.policy.name == "gold"]
+    shell("dataset", "create", "--name", "x")
+    with Store(home) as store:
+        store.add(Mark(id=new_id("mrk"), trajectory=made[0].id, decision="reject", author="me", created=now()))
+    found = shell("dataset", "rebuild", "x", "--check")
+    assert found.code == 1
+    assert "is not the same" in found.out and "Went out: 1, rejected." in found.out
