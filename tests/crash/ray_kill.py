@@ -1,6 +1,7 @@
 """Workers under Ray are killed with SIGKILL while a run goes on: nothing is lost, nothing is stored twice.
 
-Run by hand for more: ``python -m tests.crash.ray_kill 500 1.0`` makes 500 attempts and kills a worker every second.
+Run by hand for more: ``python -m tests.crash.ray_kill 500 1.0`` makes 500 attempts and kills a worker every second,
+any of them; with ``busy`` after the numbers, only ones that have stored something.
 """
 
 import random
@@ -143,19 +144,19 @@ def run_under_fire(
     )
 
 
-def main(count: int, pause: float, model: str) -> None:
+def main(count: int, pause: float, only_busy: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(home=Path(folder) / "var")
-        work = work_for(settings, model, "run_kill")
+        work = work_for(settings, "gold", "run_kill")
         with ray_here(2) as cluster:
             pool = RayPool(work, 2, cluster)
             tasks = plan_tasks("train", count)
-            print(run_under_fire(settings, pool, tasks, 1, lambda finished, over: time.sleep(pause)))
+            print(run_under_fire(settings, pool, tasks, 1, lambda finished, over: time.sleep(pause), only_busy))
 
 
 if __name__ == "__main__":
     main(
         int(sys.argv[1]) if len(sys.argv) > 1 else 500,
         float(sys.argv[2]) if len(sys.argv) > 2 else 1.0,
-        sys.argv[3] if len(sys.argv) > 3 else "gold",
+        "busy" in sys.argv,
     )
