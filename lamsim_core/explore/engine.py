@@ -93,18 +93,26 @@ def explore(
         ModelError: the model broke down several times in a row.
     """
 
-    def here(left: Sequence[Pair], stopping: Callable[[], bool]) -> Generator[Attempted | None]:
+    over = Event()
+
+    def here(left: Sequence[Pair], should_stop: Callable[[], bool]) -> Generator[Attempted | None]:
+        def stopping() -> bool:
+            return over.is_set() or should_stop()
+
         def tried(task: Task, attempt: int) -> Made:
             known = begun.get((task.key, attempt), ())
             return list(one_attempt(task, policy, run, attempt, max_steps, stopping, how, known))
 
         ended = _in_turn(left, tried, stopping) if batch == 1 else _at_once(left, tried, stopping, batch)
-        with closing(ended):
+        try:
             for made in ended:
                 for trajectory in made or ():
                     if trajectory.ended != "stopped":
                         on_trajectory(trajectory)
                 yield None if not made or made[-1].ended == "stopped" else Attempted.of(made)
+        finally:
+            over.set()  # when something broke, the attempts under way end now
+            ended.close()
 
     return carry_out(
         tasks, here, attempts=attempts, done=done, on_progress=on_progress, should_stop=should_stop, together=batch
@@ -143,15 +151,9 @@ def carry_out(
     left = [(task, attempt) for task, attempt in planned if (task.key, attempt) not in done]
     finished = len(planned) - len(left)
     passed = broken = 0
-    halt = Event()
-
-    def stopping() -> bool:
-        return halt.is_set() or should_stop()
-
     on_progress(finished, len(planned), beginning)
     stopped = False
-    ended = executor(left, stopping)
-    try:
+    with closing(executor(left, should_stop)) as ended:
         for attempted in ended:
             if attempted is None:
                 stopped = True
@@ -162,9 +164,6 @@ def carry_out(
             if broken >= GIVE_UP_AFTER + together - 1:
                 raise ModelError(f"The model broke down {broken} times in a row. The last time: {attempted.error}")
             on_progress(finished, len(planned), f"{attempted.task}: {_outcome(attempted)}")
-    finally:
-        halt.set()  # when something broke, the attempts under way end now
-        ended.close()
     return Summary(len(planned), finished, passed, stopped)
 
 
