@@ -92,7 +92,6 @@ def explore(
     Raises:
         ModelError: the model broke down several times in a row.
     """
-
     over = Event()
 
     def here(left: Sequence[Pair], should_stop: Callable[[], bool]) -> Generator[Attempted | None]:
