@@ -82,6 +82,11 @@ class ModelEntry(Record):
         """Whether it is held in this machine's memory, so that jobs have to take turns."""
         return self.kind in ("local", "adapter")
 
+    @property
+    def constrainable(self) -> bool:
+        """Whether a grammar can be laid over its replies: it has to run in this process."""
+        return self.kind in ("local", "adapter")
+
 
 def shipped_models(settings: Settings) -> list[ShippedModel]:
     """Read data/models.yaml.
@@ -267,7 +272,7 @@ def require_constrainable(entry: ModelEntry) -> None:
     Raises:
         InvalidInputError: it does not run in this process.
     """
-    if entry.kind not in ("local", "adapter"):
+    if not entry.constrainable:
         raise InvalidInputError(UNCONSTRAINED.format(name=entry.name))
 
 

@@ -1,6 +1,7 @@
-"""The command that does stored attempts again and holds them against their record."""
+"""The command that does stored attempts again and holds them, and forks of them, against their record."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -25,8 +26,13 @@ def replay(
         list[str] | None, typer.Option("--run", help="Every attempt of this run; may be given again.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every stored attempt.")] = False,
+    forks: Annotated[
+        int, typer.Option(min=0, help="Fork so many of their steps too, drawn at random, and replay the forks.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Another one draws other steps.")] = 0,
 ) -> Report:
     """Do stored attempts again in fresh worlds and compare every state, result and change with the record."""
+    from lamsim_core.explore.fork_check import check_forks, choose_steps
     from lamsim_core.explore.replay import replay_all
     from lamsim_core.store import Store
     from lamsim_core.store.filters import TrajectoryFilter
@@ -46,19 +52,33 @@ def replay(
                 if not any(row.run == name for row in rows):
                     raise NotFoundError("run", name)
 
+        lengths: list[tuple[str, int]] = []
+
         def each() -> Iterator[Trajectory]:
             for number, wanted in enumerate(ids):
                 update(number, len(ids), wanted)
-                yield get_trajectory(store.index, wanted)
+                trajectory = get_trajectory(store.index, wanted)
+                lengths.append((wanted, len(trajectory.steps)))
+                yield trajectory
 
         with progress_bar("Replaying") as update:
             count = replay_all(each())
+        broken = {found.trajectory for found in count.wrong}
+        chosen = choose_steps([pair for pair in lengths if pair[0] not in broken], forks, seed)
+        with progress_bar("Forking") as ahead:
+            forked = check_forks(
+                chosen, partial(get_trajectory, store.index), lambda done: ahead(done, len(chosen), "")
+            )
     sentence = f"{count.replayed} replayed: {count.identical} identical, {count.different} different" + (
         f", {count.not_built} that cannot be built any more." if count.not_built else "."
     )
-    table = Table(("attempt", "what is wrong"), [(found.trajectory, found.sentence) for found in count.wrong])
+    wrong = [(found.trajectory, found.sentence) for found in count.wrong]
+    wrong += [(f"{found.trajectory}, forked at step {found.step + 1}", found.problem or "") for found in forked.wrong]
+    said = [sentence]
+    if forks:
+        said.append(f"{forked.forks} steps forked: {forked.equal} equal a fresh replay, {len(forked.wrong)} do not.")
     return Report(
-        {"ok": not count.wrong, **count.model_dump(mode="json")},
-        [*([table] if count.wrong else []), sentence],
-        FAILED if count.wrong else 0,
+        {"ok": not wrong, **count.model_dump(mode="json"), "forked": forked.model_dump(mode="json")},
+        [*([Table(("attempt", "what is wrong"), wrong)] if wrong else []), *said],
+        FAILED if wrong else 0,
     )

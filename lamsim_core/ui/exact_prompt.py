@@ -73,12 +73,13 @@ def _rate(tokens: int, seconds: float) -> str:
     return f"{tokens / seconds:,.0f}" if seconds > 0 and tokens > 0 else DASH
 
 
-def draw_exact(exact: Exact, key: str) -> None:
+def draw_exact(exact: Exact, key: str, *, replaced: bool = False) -> None:
     """The prompt with its control tokens, then the reply in colours.
 
     Args:
         exact: both.
         key: of what can be opened in it; the same for the same step at every run.
+        replaced: whether a person put other words in the place of the model's, whose tokens are then not kept.
     """
     if exact.why_not is not None:
         st.info(label(exact.why_not, limit=800), icon=":material/visibility_off:")
@@ -86,6 +87,10 @@ def draw_exact(exact: Exact, key: str) -> None:
         _draw_prompt(exact, key)
     if exact.written:
         _draw_written(exact.written, key)
+    elif replaced:
+        st.caption(
+            "The model answered this prompt; a person put other words in place of its reply, so there are no tokens."
+        )
     elif exact.why_not is None:
         st.caption("The reply above was recorded before tokens and their probabilities were kept.")
 

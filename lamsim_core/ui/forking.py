@@ -10,11 +10,12 @@ from lamsim_core.explore.edits import LONGEST_EDIT
 from lamsim_core.explore.fork import fork_at, reference_done, turns_of
 from lamsim_core.explore.live import start_fork
 from lamsim_core.records import GoldCall, Sampling, Step, Trajectory
+from lamsim_core.settings import Settings
 from lamsim_core.ui import terms
 from lamsim_core.ui.arguments import argument_inputs, call_from
 from lamsim_core.ui.debugging import chosen_pausing, result_from
 from lamsim_core.ui.draw import chip, clean, guard, label
-from lamsim_core.ui.forms import choice_title, model_choices
+from lamsim_core.ui.forms import Choice, choice_title, model_choices, pick_constrained
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.wording import amount
 
@@ -127,25 +128,33 @@ def _pick_policy(studio: Studio, trajectory: Trajectory, index: int, key: str) -
     )
     if not possible:
         st.caption("The reference solution cannot go on here: something else has been changed before.")
-    earlier = trajectory.policy.sampling
-    sampling = Sampling(max_new_tokens=earlier.max_new_tokens if earlier else settings.max_new_tokens)
-    draw = 0
+    sampling, draw = _pick_drawing(trajectory, models.get(policy), settings, key), 0
     if policy in models or policy in NEEDS_DRAW:
-        one, two = st.columns([2, 1])
-        if policy in models:
-            temperature = one.slider(
-                "Temperature",
-                0.0,
-                1.5,
-                min(1.5, earlier.temperature) if earlier else 0.0,
-                0.1,
-                key=f"{key}-temperature",
-                help="0 takes the likeliest token each time; then another seed changes nothing.",
-            )
-            top_p = earlier.top_p if earlier else 1.0
-            sampling = sampling.model_copy(update={"temperature": temperature, "top_p": top_p})
-        draw = int(two.number_input("Seed", 0, 10_000, key=f"{key}-draw", help="Another number draws other replies."))
+        draw = int(
+            st.number_input("Seed", 0, 10_000, key=f"{key}-draw", help="Another number draws other replies.", width=160)
+        )
     return policy, sampling.model_copy(update={"max_steps": int(most)}), draw
+
+
+def _pick_drawing(trajectory: Trajectory, model: Choice | None, settings: Settings, key: str) -> Sampling:
+    """How replies are drawn when a model goes on; at first as those of the attempt were."""
+    earlier = trajectory.policy.sampling or Sampling(max_new_tokens=settings.max_new_tokens)
+    sampling = Sampling(max_new_tokens=earlier.max_new_tokens)
+    if model is None:
+        return sampling
+    left, right = st.columns([2, 1], vertical_alignment="center")
+    temperature = left.slider(
+        "Temperature",
+        0.0,
+        1.5,
+        min(1.5, earlier.temperature),
+        0.1,
+        key=f"{key}-temperature",
+        help="0 takes the likeliest token each time; then another seed changes nothing.",
+    )
+    with right:
+        constrained = model.constrainable and pick_constrained(f"{key}-constrained", earlier.constrained)
+    return sampling.model_copy(update={"temperature": temperature, "top_p": earlier.top_p, "constrained": constrained})
 
 
 def _pick_action(trajectory: Trajectory, index: int, key: str) -> Callable[[], str | GoldCall | None]:

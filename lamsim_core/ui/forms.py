@@ -31,6 +31,8 @@ class Choice(NamedTuple):
     title: str
     why_not: str | None
     """Why it cannot be used now and what to do, or None."""
+    constrainable: bool = False
+    """Whether its calls can be held to their form."""
 
 
 class Scope(NamedTuple):
@@ -51,7 +53,10 @@ def model_choices(settings: Settings, *, plain: bool = True, adapters: bool = Tr
         if adapters or entry.kind not in ("adapter", "endpoint"):
             entries.setdefault(entry.name, entry)
     ranked = sorted(entries.values(), key=lambda e: (not e.available, not e.default, e.kind != "adapter"))
-    models = [Choice(e.name, e.title, None if e.available else e.why_not or "It is not available.") for e in ranked]
+    models = [
+        Choice(e.name, e.title, None if e.available else e.why_not or "It is not available.", e.constrainable)
+        for e in ranked
+    ]
     others = [Choice(name, policy_name(name), None) for name in PLAIN_POLICIES] if plain else []
     usable = [choice for choice in models if choice.why_not is None]
     missing = [choice for choice in models if choice.why_not is not None]
@@ -161,10 +166,12 @@ CONSTRAINED_HELP = (
 )
 
 
-def pick_constrained(key: str, *, disabled: bool = False) -> bool:
+def pick_constrained(key: str, value: bool = False, *, disabled: bool = False) -> bool:
     """Choose whether calls are held to their form."""
     return bool(
-        st.toggle("Constrained calls", key=key, persist_state="session", disabled=disabled, help=CONSTRAINED_HELP)
+        st.toggle(
+            "Constrained calls", value, key=key, persist_state="session", disabled=disabled, help=CONSTRAINED_HELP
+        )
     )
 
 

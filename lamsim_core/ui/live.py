@@ -14,6 +14,7 @@ from lamsim_core.ui.by_hand import helped_chip
 from lamsim_core.ui.debugging import chosen_pausing, draw_controls, draw_hold, hold_title
 from lamsim_core.ui.draw import Color, chip, failure, guard, untrusted
 from lamsim_core.ui.forking import fork_button, fork_panel
+from lamsim_core.ui.look_closer import look_closer
 from lamsim_core.ui.marks import decision_buttons
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.simulate import Setup
@@ -73,9 +74,10 @@ def draw_live(studio: Studio, run: LiveRun) -> None:
 
 
 def draw_attempt(studio: Studio, trajectory: Trajectory, *, ended: bool = True) -> None:
-    """The steps of an attempt that has ended, or stands where it stands, each to be forked from."""
+    """The steps of an attempt that has ended, or stands where it stands, each to be looked at closely and forked from."""
     above = fork_panel(studio, trajectory, ended=ended)
-    draw_steps(trajectory.steps, parent=trajectory.parent, above=above, below=fork_button(trajectory))
+    below = look_closer(studio, trajectory, fork_button(trajectory), ended=ended)
+    draw_steps(trajectory.steps, parent=trajectory.parent, above=above, below=below)
 
 
 def _draw_outcome(run: LiveRun) -> None:

@@ -28,19 +28,23 @@ SHOWN = 8
 """Similar steps shown."""
 
 
-def look_closer(studio: Studio, trajectory: Trajectory, beside: Callable[[Step], None]) -> Callable[[Step], None]:
+def look_closer(
+    studio: Studio, trajectory: Trajectory, beside: Callable[[Step], None], *, ended: bool = True
+) -> Callable[[Step], None]:
     """What draws, at the foot of a step, the choice of what to look at, and beneath it what was chosen.
 
     Args:
         studio: where models and attempts are.
         trajectory: the attempt.
         beside: draws what else stands at the foot.
+        ended: whether it has ended. One that is going on is in no index yet, so nothing is looked for that is like it.
     """
 
     def draw(step: Step) -> None:
         key = f"closer-{trajectory.id}-{step.index}"
         modelled = _usage_step(trajectory.steps, step) is not None
-        views: list[View] = [view for view in VIEWS if view != "prompt" or modelled]
+        possible = {"prompt": modelled, "tables": True, "similar": ended}
+        views: list[View] = [view for view in VIEWS if possible[view]]
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             chosen: View | None = st.pills(
                 "Look closer",
@@ -78,7 +82,7 @@ def draw_prompt(
         draw_cost(step, first.usage)
     with st.spinner("Reading the tokenizer; the first time takes some seconds."):
         exact = exact_step(settings, task, policy, steps, step.index)
-    draw_exact(exact, key)
+    draw_exact(exact, key, replaced=first is not None and first.proposed is not None)
 
 
 def draw_tables(task: Task, steps: tuple[Step, ...], step: Step, key: str) -> None:

@@ -14,7 +14,7 @@ from lamsim_core.ui import terms
 from lamsim_core.ui.arguments import parameters_of, required_of
 from lamsim_core.ui.debugging import pausing_options
 from lamsim_core.ui.draw import LONGEST_CELL, chip, clean, label, untrusted_prose
-from lamsim_core.ui.forms import choice_title, model_choices, pick_constrained
+from lamsim_core.ui.forms import Choice, choice_title, model_choices, pick_constrained
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.trajectory import draw_gold
 from lamsim_core.ui.wording import SPLIT_HELP, SPLIT_NAMES, amount
@@ -79,10 +79,10 @@ def setup(settings: Settings) -> Setup:
             help="Another attempt draws other replies when the temperature is above 0, and other random calls.",
         )
     with st.container(border=True):
-        policy, is_model = _pick_policy(settings)
+        policy, model = _pick_policy(settings)
         sampling = Sampling(max_new_tokens=settings.max_new_tokens, max_steps=settings.max_steps)
-        if is_model:
-            sampling = _pick_sampling(settings)
+        if model is not None:
+            sampling = _pick_sampling(settings, model)
         if policy != "human":
             pausing_options()
     return Setup(instantiate(get_template(template), int(seed)), policy, sampling, int(attempt))
@@ -105,7 +105,8 @@ def _pick_template(category: str) -> str:
     )
 
 
-def _pick_policy(settings: Settings) -> tuple[str, bool]:
+def _pick_policy(settings: Settings) -> tuple[str, Choice | None]:
+    """Who acts, and the model when it is one."""
     models = model_choices(settings, plain=False)
     ready = {name: choice for name, choice in models.items() if choice.why_not is None}
     policy = st.selectbox(
@@ -118,10 +119,10 @@ def _pick_policy(settings: Settings) -> tuple[str, bool]:
     )
     if len(ready) < len(models):
         st.caption(f"{amount(len(models) - len(ready), 'more model')} can be set up; the Catalog says how.")
-    return str(policy), policy in ready
+    return str(policy), ready.get(str(policy))
 
 
-def _pick_sampling(settings: Settings) -> Sampling:
+def _pick_sampling(settings: Settings, model: Choice) -> Sampling:
     with st.expander("How replies are drawn", icon=":material/tune:", type="compact"):
         temperature = st.slider(
             "Temperature",
@@ -144,7 +145,7 @@ def _pick_sampling(settings: Settings) -> Sampling:
             persist_state="session",
             help="Draw only from the likeliest tokens that make up this share.",
         )
-        constrained = pick_constrained("simulate_constrained")
+        constrained = pick_constrained("simulate_constrained", disabled=not model.constrainable)
         tokens = st.number_input(
             "Longest reply, in tokens",
             16,
@@ -159,7 +160,7 @@ def _pick_sampling(settings: Settings) -> Sampling:
         top_p=top_p,
         max_new_tokens=int(tokens),
         max_steps=settings.max_steps,
-        constrained=constrained,
+        constrained=constrained and model.constrainable,
     )
 
 

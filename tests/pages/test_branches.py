@@ -1,6 +1,7 @@
 """Replay, fork and compare, from the page of a stored attempt."""
 
 import json
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -8,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 from lamsim_core.agent.policy import ReplayPolicy
 from lamsim_core.agent.prompt import call_text
 from lamsim_core.explore.episode import Ended, run_attempt
-from lamsim_core.explore.fork import RestOfReference, fork_at
-from lamsim_core.explore.live import LiveRun, get_live
-from lamsim_core.records import Trajectory
+from lamsim_core.explore.fork import Fork, RestOfReference, fork_at
+from lamsim_core.explore.live import LiveRun, get_live, start_fork
+from lamsim_core.records import Sampling, Trajectory
 from lamsim_core.settings import Settings
 from lamsim_core.store import open_store
 from lamsim_core.store.branches import children_of
@@ -74,6 +75,30 @@ def test_replay_names_the_first_difference_and_draws_it_as_text(home: Settings, 
     app = open_page(PAGE, id="trj_gone")
     app.button(key="replay-trj_gone").click().run()
     assert "cannot be built any more" in app.warning[0].value and specials(app.warning[0].value) == []
+
+
+def test_a_fork_is_held_to_the_form_of_calls_where_the_model_can_be(
+    home: Settings, failed: Trajectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, Sampling, int]] = []
+
+    def start(settings: Settings, fork: Fork, policy: str, sampling: Sampling, **how: Any) -> LiveRun:
+        asked.append((policy, sampling, fork.attempt))
+        return start_fork(settings, fork, "noop", sampling, **how)
+
+    monkeypatch.setattr("lamsim_core.ui.forking.start_fork", start)
+    app = open_page(PAGE, id=failed.id, fork="1")
+    key = f"forking-{failed.id}-1"
+    assert not [toggle for toggle in app.toggle if toggle.key == f"{key}-constrained"], "a person types valid calls"
+    app.selectbox(key=f"{key}-policy").set_value("smollm2-135m").run()
+    assert app.toggle(key=f"{key}-constrained").value is False, "as the attempt was"
+    app.toggle(key=f"{key}-constrained").set_value(True).run()
+    app.slider(key=f"{key}-temperature").set_value(0.7).run()
+    app.number_input(key=f"{key}-draw").set_value(4).run()
+    app.button(key=f"{key}-go").click().run()
+    assert forked(app).wait(10)
+    ((policy, sampling, draw),) = asked
+    assert (policy, sampling.constrained, sampling.temperature, draw) == ("smollm2-135m", True, 0.7, 4)
 
 
 def test_a_fork_by_hand_goes_on_in_simulate(home: Settings, failed: Trajectory) -> None:

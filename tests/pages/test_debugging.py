@@ -85,6 +85,40 @@ def test_a_run_with_the_option_is_held_and_a_reload_finds_it_so(home: Settings) 
     assert ":green-badge[:material/check_circle: Passed]" in texts(app) and "helped by hand" not in texts(app)
 
 
+def test_the_steps_of_a_held_run_are_looked_at_closely(home: Settings) -> None:
+    run = start(home)
+    for steps in (1, 1, 2):  # the action, the next reply, the next action
+        number = hold_of(run).number
+        run.debugger.step(number)
+        until(lambda number=number: run.state == "paused" and hold_of(run).number > number)  # type: ignore[misc]
+        assert len(run.steps) == steps
+    app = open_page(PAGE, run=run.id)
+    pills = [str(group.proto) for group in app.get("button_group") if "Tables of the world" in str(group.proto)]
+    assert len(pills) == 2 and not any("Similar steps" in each or "Prompt and tokens" in each for each in pills)
+    assert "made again from the calls" not in texts(app), "nothing is worked out before somebody asks"
+    key = f"closer-{run.trajectory_id}-1"
+    app.session_state[key] = "tables"
+    app.run()
+    assert "The world after step 2, made again from the calls; 1 row changed by this step, marked." in texts(app)
+    assert app.selectbox(key=f"{key}-table").value == run.steps[1].changes[0].table and not app.error
+    to_the_end(run)
+    app.run()
+    assert "The world after step 2" in texts(app), "what was opened stays open when the run ends"
+    app.session_state[key] = "similar"
+    app.run()
+    assert "No other stored attempt has a step like this one." in texts(app) and not app.error
+
+
+def test_the_reference_path_says_what_stands_in_a_calls_place(home: Settings) -> None:
+    run = start(home)
+    run.debugger.act(hold_of(run).number, call_text(FIND.model_copy(update={"arguments": {"title": "no such event"}})))
+    until(lambda: len(run.steps) == 1 and run.state == "paused")
+    said = texts(open_page(PAGE, run=run.id))
+    assert "Reference path: 0 of 2 made" in said and "step 1: other values" in said and "Given: title: no such" in said
+    run.stop()
+    assert run.wait(5)
+
+
 def test_a_call_is_edited_by_its_form_before_it_is_done(home: Settings) -> None:
     run = start(home)
     app = open_page(PAGE, run=run.id)

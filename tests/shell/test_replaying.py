@@ -31,6 +31,9 @@ def test_replay_counts_what_is_identical_and_names_what_is_not(shell: Shell, hom
         "not_built": 0,
     }
     assert every.json["steps"] == sum(len(each.steps) for each in made)
+    forked = shell("replay", "--all", "--forks", "5", "--json")
+    assert forked.code == 0 and (forked.json["forked"]["forks"], forked.json["forked"]["equal"]) == (5, 5)
+    assert "3 steps forked: 3 equal a fresh replay, 0 do not." in shell("replay", "--all", "--forks", "3").out
     of_run = shell("replay", "--run", made[0].run, "--json")
     assert of_run.json["replayed"] == 3
     for_people = shell("replay", made[0].id, made[5].id)

@@ -54,6 +54,18 @@ def test_hostile_tokens_are_text() -> None:
     assert any("1 are control tokens" in each.value for each in app.caption)
 
 
+def _replaced() -> None:
+    from lamsim_core.agent.exact import Exact
+    from lamsim_core.ui.exact_prompt import draw_exact
+
+    draw_exact(Exact((), (1,), ("a",), None, ()), "key", replaced=True)
+
+
+def test_a_reply_that_a_person_replaced_has_no_tokens_and_it_says_so() -> None:
+    app = AppTest.from_function(_replaced, default_timeout=60).run()
+    assert any("a person put other words in place of its reply" in each.value for each in app.caption)
+
+
 def _cost(prompt: int, cached: int, seconds: float) -> None:
     from lamsim_core.records import Usage
     from lamsim_core.ui.exact_prompt import draw_cost
