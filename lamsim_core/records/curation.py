@@ -28,6 +28,13 @@ class Mark(Record):
     created: str
 
 
+DatasetKind = Literal["sft", "preference", "labels"]
+"""What a row is: a whole attempt to learn from, two messages of which one is better, or one message and whether it was right."""
+
+Method = Literal["sft", "dpo", "kto"]
+"""How an adapter is trained: on rows of the dataset kinds ``sft``, ``preference`` and ``labels``, in this order."""
+
+
 class OutsideRef(Record):
     """A list of texts and tools from elsewhere that a dataset must not hold, by its name and the hash of its content."""
 
@@ -94,10 +101,10 @@ class Dataset(Record):
     id: str
     name: str
     created: str
-    kind: Literal["sft"] = "sft"
+    kind: DatasetKind = "sft"
     selection: Selection
     members: tuple[str, ...]
-    """Trajectory ids, in row order."""
+    """Ids of the trajectories the rows are made of, in row order."""
     rows: int
     counts: dict[str, dict[str, int]]
     """Rows by category, template, policy, number of calls and kind; and what was left out, by reason."""
@@ -109,7 +116,9 @@ class Dataset(Record):
 class Recipe(Record):
     """How to train."""
 
-    method: Literal["sft"] = "sft"
+    method: Method = "sft"
+    beta: float = Field(default=0.1, gt=0)
+    """DPO and KTO: how strongly the adapter is held to the model it starts from."""
     epochs: float = 1.0
     max_optimizer_steps: int | None = None
     learning_rate: float = 6e-4
