@@ -10,7 +10,7 @@ from lamsim_core.canonical import canonical_json
 from lamsim_core.environment import MOMENT
 from lamsim_core.records import Split
 from lamsim_core.settings import get_settings
-from lamsim_core.shell.output import Report, Table, command, say
+from lamsim_core.shell.output import FAILED, Report, Table, command, say
 
 if TYPE_CHECKING:
     from lamsim_core.tasks import Template as TaskTemplate
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands to the shell."""
     command(app, "models")(models)
+    command(app, "doctor")(doctor)
     command(app, "tools")(tools)
     command(app, "world")(world)
     command(app, "tasks")(tasks)
@@ -37,6 +38,28 @@ def models() -> Report:
     return Report(
         {"models": [entry.model_dump(mode="json") for entry in entries]},
         [Table(("name", "kind", "size", "licence", "available", "note"), rows)],
+    )
+
+
+def doctor(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model of this machine, or of an adapter.")],
+) -> Report:
+    """Look at a model's chat template: does it show tools, calls and results, and can it be trained with?"""
+    from lamsim_core.train.doctor import examine_model
+
+    found = examine_model(get_settings(), model)
+    refused, warned = found.refusals, found.warnings
+    rows = [(each.outcome, each.promise, each.says) for each in found.findings]
+    verdict = "can be trained with" if not refused else "must not be trained with"
+    more = f", and {len(warned)} to know of" if warned else ""
+    return Report(
+        {"model": model, "ok": not refused, **found.model_dump(mode="json")},
+        [
+            Table(("outcome", "what is promised", "what was found"), rows),
+            f"The chat template of {model} ({found.template_hash}) {verdict}: {len(refused)} of {len(rows)} promises are"
+            f" broken{more}.",
+        ],
+        FAILED if refused else 0,
     )
 
 

@@ -14,6 +14,7 @@ from lamsim_core.models.registry import list_models
 from lamsim_core.records import Adapter, Recipe, Record
 from lamsim_core.settings import Settings
 from lamsim_core.train.adapters import publish, published_by
+from lamsim_core.train.doctor import require_sound
 from lamsim_core.train.preflight import trainable
 from lamsim_core.train.rows import tokenize_rows
 from lamsim_core.train.sft import finished_steps, optimizer_steps, train
@@ -65,6 +66,7 @@ def _train(context: JobContext, params: TrainParams) -> Adapter:
     entry = trainable(settings, params.model)
     folder, manifest = model_folder(settings, entry)
     tokenizer = load_tokenizer(settings, entry, folder)
+    require_sound(tokenizer)
     dataset = get_dataset(settings, params.dataset)
     tokens = tokenize_rows(tokenizer, load_rows(settings, params.dataset), recipe.max_length)
     if not tokens.rows:

@@ -8,6 +8,7 @@ from lamsim_core.models.loading import load_tokenizer, model_folder
 from lamsim_core.models.registry import ModelEntry, get_model
 from lamsim_core.records import Recipe, Record
 from lamsim_core.settings import Settings
+from lamsim_core.train.doctor import require_sound
 from lamsim_core.train.memory import must_recompute, peak_mb, size_ratio
 from lamsim_core.train.rows import TokenRows, tokenize_rows
 from lamsim_core.train.sft import optimizer_steps
@@ -65,7 +66,9 @@ def preflight(settings: Settings, dataset_id: str, model: str, recipe: Recipe) -
     """
     entry = trainable(settings, model)
     folder, _ = model_folder(settings, entry)
-    tokens = tokenize_rows(load_tokenizer(settings, entry, folder), load_rows(settings, dataset_id), recipe.max_length)
+    tokenizer = load_tokenizer(settings, entry, folder)
+    require_sound(tokenizer)
+    tokens = tokenize_rows(tokenizer, load_rows(settings, dataset_id), recipe.max_length)
     return estimate(tokens, recipe, folder)
 
 

@@ -104,8 +104,7 @@ class RowTokenizer:
         ask = [Message(role="user", content="x")]
         plain, prompt = (render(tokenizer, ask, (), add_generation_prompt=asked) for asked in (False, True))
         self._prompt_end = prompt[len(plain) :]
-        added = tokenizer.get_added_vocab()
-        self._stops = {tokenizer.eos_token_id, *(added[token] for token in STOP_TOKENS if token in added)}
+        self._stops = stop_ids(tokenizer)
 
     def __call__(self, row: Row) -> TokenRow:
         """Token ids and labels of one row.
@@ -114,7 +113,7 @@ class RowTokenizer:
             ModelError: the chat template cannot show the row.
             TrainingError: training and inference would see different tokens.
         """
-        messages = [_message(message) for message in row["messages"]]
+        messages = [to_message(message) for message in row["messages"]]
         tools = [ToolSchema.model_validate(tool["function"]) for tool in row["tools"]]
         shaped, offered = template_messages(self._tokenizer, messages), template_tools(self._tokenizer, tools)
         rendered = apply_template(
@@ -149,6 +148,12 @@ class RowTokenizer:
         return start, stop + 1
 
 
+def stop_ids(tokenizer: Any) -> set[int]:
+    """The tokens that end what a model writes."""
+    added = tokenizer.get_added_vocab()
+    return {tokenizer.eos_token_id, *(added[token] for token in STOP_TOKENS if token in added)}
+
+
 def tokenize_row(tokenizer: Any, row: Row) -> TokenRow:
     """Token ids and labels of one row; for many rows make one ``RowTokenizer``."""
     return RowTokenizer(tokenizer)(row)
@@ -177,7 +182,8 @@ def tokenize_rows(tokenizer: Any, rows: Iterable[Row], max_length: int) -> Token
     return TokenRows(kept, too_long, untrained)
 
 
-def _message(message: Row) -> Message:
+def to_message(message: Row) -> Message:
+    """A message of a row as backends take it."""
     calls = tuple(
         CallMessage(name=call["function"]["name"], arguments=call["function"]["arguments"])
         for call in message.get("tool_calls") or ()
