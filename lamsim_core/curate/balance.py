@@ -1,7 +1,7 @@
 """Caps and shares: how much of each kind of thing a dataset holds."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeVar
 
@@ -55,6 +55,43 @@ def over_share(items: Sequence[Item], group: Callable[[Item], str | None], share
         over.append(left[name] <= 0)
         left[name] -= 1
     return over
+
+
+def over_size(
+    items: Sequence[Item], cell: Callable[[Item], Hashable], group: Callable[[Item], str], most: int
+) -> list[bool]:
+    """For each item whether it must go, so that ``most`` are kept, or all when there are no more.
+
+    Every cell keeps the same part of its items, to within one, so shares stay as they are. Within a cell groups take
+    turns: of each the first item, then of each the second, and so on, in the order of the items.
+
+    Args:
+        items: in the order of preference.
+        cell: what keeps its part of the whole.
+        group: what takes turns.
+        most: how many are kept.
+    """
+    cells: dict[Hashable, list[tuple[int, int]]] = {}
+    turns: Counter[tuple[Hashable, str]] = Counter()
+    for place, item in enumerate(items):
+        where = cell(item)
+        cells.setdefault(where, []).append((turns[where, group(item)], place))
+        turns[where, group(item)] += 1
+    rooms = _parts_of(most, [len(each) for each in cells.values()])
+    kept = {place for each, room in zip(cells.values(), rooms, strict=True) for _, place in sorted(each)[:room]}
+    return [place not in kept for place in range(len(items))]
+
+
+def _parts_of(most: int, sizes: Sequence[int]) -> list[int]:
+    """How many of each size are kept, so that it is ``most`` in all: rounded down, the largest remainders one more."""
+    whole = sum(sizes)
+    if most >= whole:
+        return list(sizes)
+    rooms = [size * most // whole for size in sizes]
+    by_rest = sorted(range(len(sizes)), key=lambda place: -(sizes[place] * most % whole))
+    for place in by_rest[: most - sum(rooms)]:
+        rooms[place] += 1
+    return rooms
 
 
 def _list(names: Collection[str]) -> str:

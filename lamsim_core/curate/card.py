@@ -7,9 +7,10 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from lamsim_core.canonical import canonical_json
+from lamsim_core.curate.rules import shortage
 from lamsim_core.curate.select import funnel
 from lamsim_core.errors import InvalidInputError
-from lamsim_core.records import Dataset, Selection
+from lamsim_core.records import Dataset, Selection, Weigh
 
 _TITLES = {
     "category": "Rows by category",
@@ -22,6 +23,12 @@ _TITLES = {
 _ORIGIN = re.compile(r"```json\n(?P<selection>\{[^`]*\})\n```")
 _FROZEN = re.compile(r"^- frozen: `(?P<created>[^`]*)`$", re.MULTILINE)
 _HASH = re.compile(r"^- hash of the rows \(BLAKE2b, 128 bits\): `(?P<hash>[0-9a-f]{32})`$", re.MULTILINE)
+
+WEIGHED: dict[Weigh, str] = {
+    "verified": "what was verified: failed actions, messages answered with feedback and ends of failed attempts are context only",
+    "all": "UNFILTERED: everything the agent said, failed or not",
+}
+"""What of a row is trained on, in words."""
 
 
 class Origin(NamedTuple):
@@ -41,6 +48,7 @@ def card(dataset: Dataset) -> str:
         f"- earlier version: {f'`{dataset.parent}`' if dataset.parent else 'none'}",
         "Each line of `rows.jsonl` is one trajectory on a training task: `messages` and `tools` in the form TRL reads. Held-out "
         "tasks never enter. This version is never changed; a changed one is refused when it is read.",
+        *_warnings(dataset),
         "## How the trajectories were chosen",
         _rules(dataset.selection),
         "## How many were left after each stage",
@@ -89,6 +97,8 @@ def rules_of(selection: Selection) -> dict[str, str]:
         "from the start or forked": " or ".join(selection.origins) or "both",
         "made": f"from {_code(selection.since or 'ever')} to {_code(selection.until or 'ever')}",
         "steps": f"{selection.min_steps or 0} to {_limit(selection.max_steps)}",
+        "tools offered": f"{selection.min_tools or 0} to {_limit(selection.max_tools)}",
+        "looks of the tools": {"any": "any", "plain": "as they are", "varied": "varied"}[selection.looks],
         "most failed actions": _limit(selection.max_errors),
         "question": _code(selection.sql.strip()) if selection.sql.strip() else "none",
         "included by hand": str(len(selection.include)),
@@ -98,8 +108,17 @@ def rules_of(selection: Selection) -> dict[str, str]:
         "most per template": _limit(selection.max_per_template),
         "shares of categories": _shares(selection.category_shares),
         "shares of kinds": _shares({str(kind): share for kind, share in selection.kind_shares.items()}),
+        "shares of who acted": _shares(selection.policy_shares),
         "decontaminated against": ", ".join(map(_code, watched)) or "nothing",
+        "most rows": _limit(selection.rows),
+        "trained on": WEIGHED[selection.weigh],
     }
+
+
+def _warnings(dataset: Dataset) -> list[str]:
+    """What nobody should overlook."""
+    unfiltered = WEIGHED["all"] if dataset.selection.weigh == "all" else None
+    return [f"**{each}**" for each in (unfiltered, shortage(dataset.selection, dataset.rows)) if each]
 
 
 def _rules(selection: Selection) -> str:

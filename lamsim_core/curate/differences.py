@@ -92,7 +92,7 @@ def rebuild(store: Store, dataset: Dataset, *, to_row: ToRow | None = None) -> R
     digest = rows_digest()
     members: list[str] = []
     out = {each.trajectory: each for each in chosen.out}
-    for made in write_rows(store, chosen, to_row or row_maker()):
+    for made in write_rows(store, chosen, to_row or row_maker(origin.selection)):
         if isinstance(made, LeftOut):
             out[made.trajectory] = made
         else:

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def freeze(store: Store, name: str, selection: Selection, *, to_row: ToRow | Non
             "A dataset's name has 1 to 80 letters, digits, spaces and . _ + -, and begins with a letter or digit; "
             f"got {name[:100]!r}."
         )
-    make = to_row or row_maker()
+    make = to_row or row_maker(selection)
     settings = store.settings
     created = now()
     chosen = choose(store, selection)
@@ -74,10 +75,12 @@ def freeze(store: Store, name: str, selection: Selection, *, to_row: ToRow | Non
     return dataset
 
 
-def row_maker() -> ToRow:
-    """Makes training rows. It lies in the layer above, which reads datasets: it is found by name, as job handlers are."""
-    make: ToRow = import_module(_ROW_MAKER).to_row
-    return make
+def row_maker(selection: Selection) -> ToRow:
+    """Makes training rows, weighed as the selection says.
+
+    It lies in the layer above, which reads datasets: it is found by name, as job handlers are.
+    """
+    return partial(import_module(_ROW_MAKER).to_row, weigh=selection.weigh)
 
 
 def write_rows(store: Store, chosen: Chosen, to_row: ToRow) -> Iterator[tuple[Trajectory, bytes] | LeftOut]:

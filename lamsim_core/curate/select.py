@@ -1,17 +1,18 @@
 """Which trajectories enter a dataset, and why the others do not.
 
 The rules are asked in stages: what is looked at at all, what is selected, what people's decisions let in, what is no
-duplicate, what caps and shares have room for, and what is not also found in something that is only for measuring.
+duplicate, what caps and shares have room for, what is not also found in something that is only for measuring, and
+what the number of rows has room for.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from lamsim_core.canonical import content_hash, derive_seed
-from lamsim_core.curate.balance import over_cap, over_share
+from lamsim_core.curate.balance import over_cap, over_share, over_size
 from lamsim_core.curate.outside import Outside, load_outside
 from lamsim_core.curate.sifting import contaminated, near_duplicates_of
 from lamsim_core.errors import DamagedRecordError, InvalidInputError
@@ -32,6 +33,9 @@ EXCLUDED = "excluded by hand"
 NOT_ASKED = "not returned by the question"
 TOO_SHORT = "fewer steps than wanted"
 TOO_LONG = "more steps than wanted"
+OTHER_LOOKS = "with tools in other looks"
+TOO_FEW_TOOLS = "fewer tools offered than wanted"
+TOO_MANY_TOOLS = "more tools offered than wanted"
 NO_TAG = "without a chosen tag"
 TOO_MANY_ERRORS = "too many failed actions"
 REJECTED = "rejected"
@@ -42,21 +46,24 @@ DAMAGED = "damaged in the journal"
 OVER_CAP = "over the cap per template"
 OVER_CATEGORY = "over the share of its category"
 OVER_KIND = "over the share of its kind"
+OVER_POLICY = "over the share of who acted"
+OVER_ROWS = "over the number of rows"
 FOUND = {"request": "request", "words": "words in a row", "tool": "tool"}
 """How contamination is said: ``request also in unseen_tools``."""
 
 STAGES = {
     "looked at": (),
     "selected": (
-        HELD_OUT, NOT_SCORED, NOT_PASSED, NOT_FAILED, BROKEN_OFF, EDITED, EXCLUDED, NOT_ASKED, TOO_SHORT, TOO_LONG, NO_TAG,
-        TOO_MANY_ERRORS,
+        HELD_OUT, NOT_SCORED, NOT_PASSED, NOT_FAILED, BROKEN_OFF, EDITED, EXCLUDED, NOT_ASKED, TOO_SHORT, TOO_LONG, OTHER_LOOKS,
+        TOO_FEW_TOOLS, TOO_MANY_TOOLS, NO_TAG, TOO_MANY_ERRORS,
     ),
     "accepted": (REJECTED, NOT_DECIDED),
     "deduplicated": (DUPLICATE, NEAR_DUPLICATE, DAMAGED),
-    "capped": (OVER_CAP, OVER_CATEGORY, OVER_KIND),
+    "capped": (OVER_CAP, OVER_CATEGORY, OVER_KIND, OVER_POLICY),
     "decontaminated": None,
+    "cut to size": (OVER_ROWS,),
 }  # fmt: skip
-"""The stages in order, each with the reasons it leaves out for; the last one has all others."""
+"""The stages in order, each with the reasons it leaves out for; the one without has all others."""
 
 _known: WeakKeyDictionary[Index, dict[str, str]] = WeakKeyDictionary()
 """For each index, what ``_replies`` found out."""
@@ -159,6 +166,8 @@ def select(
         left = [row for row in left if row.id not in out]
     for row_id, found_in in contaminated(index, left, selection.decontaminate, outside, as_of).items():
         out[row_id] = LeftOut(row_id, f"{FOUND[found_in.by]} also in {found_in.where}", found_in.what)
+    for row_id in _beyond_size([row for row in left if row.id not in out], selection):
+        out[row_id] = LeftOut(row_id, OVER_ROWS)
     return Chosen(
         rows=tuple(row for row in rows if row.id not in out), out=tuple(out[row.id] for row in rows if row.id in out)
     )
@@ -214,7 +223,7 @@ def _reason(row: TrajectoryRow, selection: Selection, asked: Collection[str] | N
 
 
 def _unfit(row: TrajectoryRow, selection: Selection, asked: Collection[str] | None) -> str | None:
-    """Which of the rules about outcome, size and tags it does not meet."""
+    """Which of the rules about outcome, size, tools offered and tags it does not meet."""
     wanted = selection.outcomes or (("passed",) if selection.passed_only else ("passed", "failed", "unscored"))
     if {True: "passed", False: "failed", None: "unscored"}[row.passed] not in wanted:
         return {True: NOT_FAILED, False: NOT_PASSED, None: NOT_SCORED}[row.passed]
@@ -224,6 +233,12 @@ def _unfit(row: TrajectoryRow, selection: Selection, asked: Collection[str] | No
         return TOO_SHORT
     if selection.max_steps is not None and row.n_steps > selection.max_steps:
         return TOO_LONG
+    if selection.looks not in ("any", row.looks):
+        return OTHER_LOOKS
+    if selection.min_tools is not None and len(row.offered) < selection.min_tools:
+        return TOO_FEW_TOOLS
+    if selection.max_tools is not None and len(row.offered) > selection.max_tools:
+        return TOO_MANY_TOOLS
     if selection.tags and not set(selection.tags) & set(row.tags):
         return NO_TAG
     if selection.max_errors is not None and row.n_failed > selection.max_errors:
@@ -264,15 +279,35 @@ def _caps(index: Index, rows: list[TrajectoryRow], selection: Selection) -> list
 def _shares(index: Index, rows: list[TrajectoryRow], selection: Selection) -> list[LeftOut]:
     found: list[LeftOut] = []
     left = rows
-    if selection.category_shares:
-        over = over_share(left, lambda row: row.category, selection.category_shares)
-        found += [LeftOut(row.id, OVER_CATEGORY) for row, gone in zip(left, over, strict=True) if gone]
+    for shares, group, reason in _shared(selection):
+        over = over_share(left, group, shares)
+        found += [LeftOut(row.id, reason) for row, gone in zip(left, over, strict=True) if gone]
         left = [row for row, gone in zip(left, over, strict=True) if not gone]
-    if selection.kind_shares:
-        shares = {str(kind): share for kind, share in selection.kind_shares.items()}
-        over = over_share(left, lambda row: next((kind for kind in row.kinds if kind in shares), None), shares)
-        found += [LeftOut(row.id, OVER_KIND) for row, gone in zip(left, over, strict=True) if gone]
     return found
+
+
+def _shared(selection: Selection) -> Iterator[tuple[Mapping[str, float], Callable[[TrajectoryRow], str | None], str]]:
+    """What has shares, in the order it is cut in: the shares, what of them a row belongs to, the reason to leave it out."""
+    kinds: dict[str, float] = {**selection.kind_shares}
+    if selection.category_shares:
+        yield selection.category_shares, lambda row: row.category, OVER_CATEGORY
+    if kinds:
+        yield kinds, lambda row: next((kind for kind in row.kinds if kind in kinds), None), OVER_KIND
+    if selection.policy_shares:
+        yield selection.policy_shares, lambda row: row.policy, OVER_POLICY
+
+
+def _beyond_size(rows: list[TrajectoryRow], selection: Selection) -> list[str]:
+    """Ids of the rows for which the number of rows has no room."""
+    if selection.rows is None:
+        return []
+    shared = list(_shared(selection))
+
+    def named(row: TrajectoryRow) -> tuple[str | None, ...]:
+        return tuple(name if (name := group(row)) in shares else None for shares, group, _ in shared)
+
+    over = over_size(rows, named, lambda row: row.template, selection.rows)
+    return [row.id for row, gone in zip(rows, over, strict=True) if gone]
 
 
 def held_out(task: Task) -> bool:

@@ -30,6 +30,7 @@ from lamsim_core.records.base import (
     Row,
     Split,
     TaskKind,
+    ToolLooks,
 )
 from lamsim_core.records.curation import (
     Adapter,
@@ -43,8 +44,10 @@ from lamsim_core.records.curation import (
     Mark,
     Method,
     OutsideRef,
+    Preset,
     Recipe,
     Selection,
+    Weigh,
 )
 from lamsim_core.records.review import Rejudgement, Rescore, Review, ReviewAnswer, VerdictChange
 from lamsim_core.records.task import ExpectedAnswer, GoldCall, RowChange, Task, ToolBinding, ToolSchema
@@ -74,6 +77,7 @@ __all__ = [
     "Parent",
     "PolicyInfo",
     "PolicyKind",
+    "Preset",
     "Recipe",
     "Record",
     "Rejudgement",
@@ -92,9 +96,11 @@ __all__ = [
     "TaskKind",
     "ToolBinding",
     "ToolCall",
+    "ToolLooks",
     "ToolSchema",
     "Trajectory",
     "Usage",
     "Verdict",
     "VerdictChange",
+    "Weigh",
 ]

@@ -65,6 +65,9 @@ TaskKind = Literal[
 ]
 """What a task demands; most have several."""
 
+ToolLooks = Literal["plain", "varied"]
+"""How offered tools look: as they are, or named, described and ordered otherwise."""
+
 Row = dict[str, JsonValue]
 """One row of a world's table."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lamsim_core.records.attempt import PolicyInfo
-from lamsim_core.records.base import Record, Split, TaskKind
+from lamsim_core.records.base import Record, Split, TaskKind, ToolLooks
 
 HeldOutSplit = Literal["unseen_instances", "unseen_tools", "unseen_categories"]
 """A split that is only for measuring."""
@@ -14,6 +14,13 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 Keep = Literal["newest", "oldest", "shortest", "seeded"]
 """Which attempt comes first where not all can be kept: by time, by number of calls (then the newest), or drawn by a seed."""
+
+Preset = Literal["balanced"]
+"""A selection that is right for most; see ``curate.presets``."""
+
+Weigh = Literal["verified", "all"]
+"""What of an attempt is trained on: what was verified (failed actions, messages answered with feedback and the closing
+message of an attempt that did not pass stay as context only), or everything the agent said: UNFILTERED."""
 
 
 class Mark(Record):
@@ -67,6 +74,11 @@ class Selection(Record):
     """Only attempts made before this time."""
     min_steps: int | None = Field(default=None, ge=0)
     max_steps: int | None = Field(default=None, ge=0)
+    looks: ToolLooks | Literal["any"] = "any"
+    """Whether the tools offered look as they are, or otherwise."""
+    min_tools: int | None = Field(default=None, ge=0)
+    """Fewest tools offered."""
+    max_tools: int | None = Field(default=None, ge=0)
     sql: str = ""
     """A SELECT over the views of ``store.asked`` that returns the ids to let in; empty lets all in."""
     include: tuple[str, ...] = ()
@@ -87,10 +99,16 @@ class Selection(Record):
     """Parts of the dataset that categories make up; the others share what is left of 1, and have no place when nothing is."""
     kind_shares: dict[TaskKind, Share] = Field(default_factory=dict)
     """The same by kind, after categories. A task counts for the first of its kinds that is named here."""
+    policy_shares: dict[str, Share] = Field(default_factory=dict)
+    """The same by who acted, after kinds."""
     decontaminate: tuple[HeldOutSplit, ...] = ()
     """Splits whose requests and tools must not be found in the dataset."""
     outside: tuple[OutsideRef, ...] = ()
     """Lists from elsewhere that must not be found in it either."""
+    rows: int | None = Field(default=None, ge=1)
+    """At most this many in all, cut last: what has shares keeps them, templates take turns. None means as many as are left."""
+    weigh: Weigh = "verified"
+    """What of each attempt is trained on."""
     max_errors: int | None = 0
     """Most failed actions a trajectory may hold; None means any."""
 

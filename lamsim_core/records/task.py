@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from lamsim_core.records.base import Record, Row, Split, TaskKind
+from lamsim_core.records.base import Record, Row, Split, TaskKind, ToolLooks
 
 
 class RowChange(Record):
@@ -122,6 +122,15 @@ class Task(Record):
             ToolBinding(category=self.category, tool=schema.name, parameters={}) for schema in self.tools
         )
         return tuple(zip(self.tools, bindings, strict=True))
+
+    @property
+    def looks(self) -> ToolLooks:
+        """Whether every tool looks as it is: by what the task says, and by the names behind those offered."""
+        own = all(
+            schema.name == binding.tool and all(name == behind for name, behind in binding.parameters.items())
+            for schema, binding in self.bound_tools
+        )
+        return "plain" if own and self.style == "plain" else "varied"
 
     @cached_property
     def key(self) -> str:

@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     command(bench, "env")(environment)
     command(bench, "explore")(exploring)
     command(bench, "store")(storing)
+    command(bench, "curate")(curating)
     command(bench, "app")(pages)
     app.add_typer(bench, name="bench")
 
@@ -159,6 +160,33 @@ def storing(
             f"{found.trajectories:,} attempts with {found.steps:,} steps: {found.journal_mb:,.0f} MB of journal,"
             f" {found.index_mb:,.0f} MB of index. {filled} Load of the machine {found.load:.1f}.",
             f"Slower than {found.goal:.0f} ms at 95 %: {', '.join(found.missed) or 'nothing'}.",
+        ],
+    )
+
+
+def curating(
+    tasks: Annotated[
+        int, typer.Option("--tasks", min=10, help="Training tasks tried by the reference solution.")
+    ] = 1000,
+) -> Report:
+    """Time verified training rows from nothing: tasks planned, tried, judged, stored, chosen and frozen."""
+    from lamsim_core.curate.bench import bench_curate
+
+    with tempfile.TemporaryDirectory(prefix="lamsim-bench-") as home:
+        found = bench_curate(
+            Path(home), tasks, on_progress=lambda said: print(f"{said.capitalize()}.", file=sys.stderr, flush=True)
+        )
+    rows = [
+        *((step.capitalize(), f"{seconds:.2f} s") for step, seconds in found.seconds.items()),
+        *((f"Rows by {policy}", f"{number:,}") for policy, number in found.by_policy.items()),
+        *((reason.capitalize(), f"{number:,}") for reason, number in found.left_out.items()),
+    ]
+    return Report(
+        found.model_dump(mode="json"),
+        [
+            Table(("what", "here"), rows),
+            f"{found.rows:,} verified training rows of {found.tasks:,} tasks: {found.rows_per_hour:,.0f} rows an hour. "
+            f"Before anything is chosen, {found.attempts_per_hour:,.0f} verified attempts an hour. Load {found.load:.1f}.",
         ],
     )
 

@@ -1,14 +1,14 @@
 """Commands about datasets: freeze one from what is stored, list and compare them, make one again, hand one on."""
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 import typer
 
 from lamsim_core.curate.export import Form
-from lamsim_core.curate.rules import selection_of, shares_of
+from lamsim_core.curate.rules import selection_of, shares_of, shortage
 from lamsim_core.errors import InvalidInputError
-from lamsim_core.records import Dataset, HeldOutSplit, Keep
+from lamsim_core.records import Dataset, HeldOutSplit, Keep, Preset, Weigh
 from lamsim_core.settings import get_settings
 from lamsim_core.shell.catalog import Category, Template
 from lamsim_core.shell.output import FAILED, Report, Table, command
@@ -29,6 +29,9 @@ def register(app: typer.Typer) -> None:
 
 def create(
     name: Annotated[str, typer.Option("--name", help="What the dataset is called.")],
+    preset: Annotated[
+        Preset | None, typer.Option("--preset", help="Fill in what no other option says: balanced.")
+    ] = None,
     category: Category = None,
     template: Template = None,
     policy: Annotated[
@@ -61,6 +64,12 @@ def create(
     until: Annotated[str, typer.Option("--until", help="Only attempts made before then.")] = "",
     min_steps: Annotated[int | None, typer.Option("--min-steps", min=0, help="Steps an attempt has at least.")] = None,
     max_steps: Annotated[int | None, typer.Option("--max-steps", min=0, help="Steps an attempt has at most.")] = None,
+    looks: Annotated[
+        Literal["any", "plain", "varied"],
+        typer.Option("--looks", help="Only tools that look as they are (plain), or only renamed ones (varied)."),
+    ] = "any",
+    min_tools: Annotated[int | None, typer.Option("--min-tools", min=0, help="Tools offered at least.")] = None,
+    max_tools: Annotated[int | None, typer.Option("--max-tools", min=0, help="Tools offered at most.")] = None,
     sql: Annotated[str, typer.Option("--sql", help="Only ids this SELECT over attempts and actions returns.")] = "",
     include: Annotated[list[str] | None, typer.Option("--include", help="Let this id in; may be given again.")] = None,
     exclude: Annotated[
@@ -78,6 +87,19 @@ def create(
     kind_share: Annotated[
         list[str] | None, typer.Option("--kind-share", help="Part of the dataset of a kind, as lookup=0.5.")
     ] = None,
+    policy_share: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--policy-share", help="Part of the dataset of a model or policy, as gold=0.5; the others share the rest."
+        ),
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option("--rows", min=1, help="At most so many rows in all: shares are kept, templates take turns."),
+    ] = None,
+    weigh: Annotated[
+        Weigh, typer.Option("--weigh", help="Train on what was verified, or on all the agent said (UNFILTERED).")
+    ] = "verified",
     outside: Annotated[
         list[Path] | None,
         typer.Option("--outside", help="A file of texts and tools that must not be in it; may be given again."),
@@ -88,6 +110,7 @@ def create(
 ) -> Report:
     """Freeze the trajectories that fit into a dataset version. Held-out tasks never enter."""
     from lamsim_core.curate.datasets import freeze, keep_outside, read_outside
+    from lamsim_core.curate.presets import fill_in
     from lamsim_core.curate.select import funnel
     from lamsim_core.store import Store
 
@@ -101,6 +124,9 @@ def create(
         until=until,
         min_steps=min_steps,
         max_steps=max_steps,
+        looks=looks,
+        min_tools=min_tools,
+        max_tools=max_tools,
         sql=sql,
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
@@ -109,6 +135,9 @@ def create(
         alike=alike,
         category_shares=shares_of(share or ()),
         kind_shares=shares_of(kind_share or ()),
+        policy_shares=shares_of(policy_share or (), as_written=True),
+        rows=rows,
+        weigh=weigh,
         outside=tuple(keep_outside(settings, read_outside(path)) for path in outside or ()),
         decontaminate=get_args(HeldOutSplit) if decontaminate else (),
         decisions=("accept",) if accepted_only else ("accept", "undecided"),
@@ -120,16 +149,30 @@ def create(
         max_per_template=max_per_template,
         max_errors=None if any_errors else max_errors,
     )
+    says: tuple[str, ...] = ()
     with Store(settings) as store:
+        if preset is not None:
+            selection, says = fill_in(preset, store, selection)
         dataset = freeze(store, name, selection)
     stages = funnel(dataset.rows, dataset.counts["left_out"])
+    missing = shortage(selection, dataset.rows)
     left_out = ", ".join(f"{number} {reason}" for reason, number in dataset.counts["left_out"].items())
     return Report(
-        {"dataset": dataset.id, **_summary(dataset), "left_out": dataset.counts["left_out"], "stages": stages},
+        {
+            "dataset": dataset.id,
+            **_summary(dataset),
+            "left_out": dataset.counts["left_out"],
+            "stages": stages,
+            "shortage": missing,
+            "preset": {"name": preset, "says": says},
+        },
         [
             f"{dataset.name}: {dataset.rows} rows frozen as {dataset.id} (hash {dataset.hash}).",
             f"Left after each stage: {', '.join(f'{number} {stage}' for stage, number in stages.items())}.",
             f"Left out: {left_out or 'nothing'}.",
+            *says,
+            *([missing] if missing else []),
+            *(["UNFILTERED: everything the agent said is trained on, failed or not."] if weigh == "all" else []),
         ],
     )
 

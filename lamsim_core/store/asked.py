@@ -47,6 +47,7 @@ VIEWS: Final[Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]]] = {
             "mistakes": ("error_classes", "classes of mistakes made, a list"),
             "tools": ("tools", "tools called, a list by their own names"),
             "offered": ("offered", "tools offered, a list of category.tool"),
+            "looks": ("looks", "plain when these look as they are, varied when they are named and described otherwise"),
             "tokens": ("completion_tokens", "tokens the model wrote, or NULL"),
             "seconds": ("seconds", "how long it took"),
             "parent": ("parent", "the attempt it was forked from, or NULL"),

@@ -167,6 +167,7 @@ def _trajectory_row(record: Trajectory) -> Row:
         "error_classes": error_classes((*verdicts, *record.verdicts)),
         "tools": list(dict.fromkeys(tool for tool in tools if tool)),
         "offered": [f"{binding.category}.{binding.tool}" for _, binding in task.bound_tools],
+        "looks": task.looks,
         "completion_tokens": sum(usage.completion_tokens for usage in usages) if usages else None,
         "seconds": record.seconds,
         "answer": _shown(record.answer),

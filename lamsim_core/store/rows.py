@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from lamsim_core.records import Ending, Mode, PolicyKind, Record, Split, TaskKind
+from lamsim_core.records import Ending, Mode, PolicyKind, Record, Split, TaskKind, ToolLooks
 from lamsim_core.store.filters import Decision
 
 
@@ -40,6 +40,8 @@ class TrajectoryRow(Record):
     """Tools called, by their own names, in the order of their first call."""
     offered: tuple[str, ...]
     """Tools offered, as ``category.tool`` by their own names."""
+    looks: ToolLooks
+    """Whether the agent saw them as they are."""
     completion_tokens: int | None
     """None when no model wrote."""
     seconds: float

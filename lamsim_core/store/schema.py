@@ -40,6 +40,7 @@ TABLES: dict[str, dict[str, str]] = {
         "error_classes": "VARCHAR[]",
         "tools": "VARCHAR[]",
         "offered": "VARCHAR[]",
+        "looks": "VARCHAR",
         "completion_tokens": "BIGINT",
         "seconds": "DOUBLE",
         "answer": "VARCHAR",

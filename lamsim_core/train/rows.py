@@ -2,7 +2,8 @@
 
 A row keeps the whole attempt. What the agent did wrong stays as context, so that the model sees how it went on, but
 carries ``"weight": 0`` and is left out of the loss; so does the closing message of an attempt that did not pass, and
-whatever was answered with feedback (which stays in the row, as what the user says).
+whatever was answered with feedback (which stays in the row, as what the user says). Rows weighed as ``all`` leave out
+nothing and say so: ``"unfiltered": true``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from lamsim_core.errors import ModelError, TrainingError
 from lamsim_core.models.backend import CallMessage, Message
 from lamsim_core.models.chat import apply_template, check_control_ids, render, template_messages, template_tools
 from lamsim_core.models.local import STOP_TOKENS
-from lamsim_core.records import Step, ToolSchema, Trajectory
+from lamsim_core.records import Step, ToolSchema, Trajectory, Weigh
 
 IGNORED = -100
 """Label of a token that is not trained on."""
@@ -47,12 +48,13 @@ class TokenRows(NamedTuple):
     """Rows in which nothing would be trained."""
 
 
-def to_row(trajectory: Trajectory) -> Row:
+def to_row(trajectory: Trajectory, weigh: Weigh = "verified") -> Row:
     """The training row of a trajectory."""
+    unfiltered = weigh == "all"
     messages: list[Row] = [{"role": m.role, "content": m.content} for m in opening(trajectory.task)]
     for _, turn in groupby(trajectory.steps, key=lambda step: step.turn):
         steps = list(turn)
-        messages.append(_spoken(steps, passed=trajectory.passed is True))
+        messages.append(_spoken(steps, passed=trajectory.passed is True, unfiltered=unfiltered))
         messages += [
             {"role": "tool", "content": observation_text(step.told)} for step in steps if step.told is not None
         ]
@@ -64,17 +66,18 @@ def to_row(trajectory: Trajectory) -> Row:
         "template": trajectory.task.template,
         "category": trajectory.task.category,
         "policy": trajectory.policy.label,
+        **({"unfiltered": True} if unfiltered else {}),
     }
 
 
-def _spoken(steps: Sequence[Step], *, passed: bool) -> Row:
-    """The assistant message of one turn; one that was answered with feedback was wrong."""
+def _spoken(steps: Sequence[Step], *, passed: bool, unfiltered: bool) -> Row:
+    """The assistant message of one turn; one that was answered with feedback was wrong. What was wrong stays word for word."""
     reply = steps[0].reply or ""
     calls = [step.call for step in steps if step.call is not None]
     if any(step.failed or step.feedback is not None for step in steps) or any(call.error for call in calls):
-        return {"role": "assistant", "content": reply, "weight": 0}
+        return {"role": "assistant", "content": reply} | ({} if unfiltered else {"weight": 0})
     if not calls:
-        return {"role": "assistant", "content": reply} | ({} if passed else {"weight": 0})
+        return {"role": "assistant", "content": reply} | ({} if passed or unfiltered else {"weight": 0})
     shaped = [call_message(call) for call in calls]
     return {
         "role": "assistant",

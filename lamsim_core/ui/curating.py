@@ -8,6 +8,7 @@ import streamlit as st
 from lamsim_core.canonical import canonical_json
 from lamsim_core.curate.folder import list_datasets
 from lamsim_core.curate.freezing import freeze
+from lamsim_core.curate.rules import shortage
 from lamsim_core.curate.select import HELD_OUT, Chosen, choose, funnel
 from lamsim_core.records import Dataset, Selection
 from lamsim_core.store import Store
@@ -155,6 +156,12 @@ def draw_freeze(studio: Studio, selection: Selection, chosen: Chosen) -> None:
     )
     if not chosen.rows:
         st.caption("Nothing goes in. Explore first, or loosen the choices above.")
+    elif missing := shortage(selection, len(chosen.rows)):
+        st.caption(missing)
+    if selection.weigh == "all":
+        st.warning(
+            "UNFILTERED: everything the agent said is trained on, failed or not.", icon=":material/filter_alt_off:"
+        )
     if st.button(
         f"Freeze {amount(len(chosen.rows), 'row')}",
         key="datasets_freeze",

@@ -67,6 +67,9 @@ def draw_dataset(studio: Studio, dataset: Dataset) -> None:
             with st.container(horizontal=True, vertical_alignment="center", width="content"):
                 st.subheader(label(dataset.name), anchor=False, width="content")
                 chip(amount(dataset.rows, "row"), color="primary", icon=":material/ac_unit:")
+                if dataset.selection.weigh == "all":
+                    why = "Everything the agent said is trained on, failed or not."
+                    chip("UNFILTERED", color="orange", icon=":material/filter_alt_off:", help=why)
                 chip(dataset.hash[:8], icon=":material/tag:", help="The first characters of the hash of its rows.")
             with st.container(horizontal=True, vertical_alignment="center", width="content"):
                 link("pages/6_Train.py", "Train on it", icon=":material/model_training:", query={"dataset": dataset.id})

@@ -1,18 +1,21 @@
 """The Datasets page's first half: the rules of a selection, and the question people may write in SQL."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import streamlit as st
 
+from lamsim_core.canonical import canonical_json
 from lamsim_core.curate.held_out_texts import HELD_OUT_SPLITS
 from lamsim_core.curate.outside import kept_outside
+from lamsim_core.curate.presets import PER_TEMPLATE, Filled, fill_in
 from lamsim_core.curate.rules import selection_of, shares_of
-from lamsim_core.records import Keep, Selection, TaskKind
+from lamsim_core.records import Keep, Selection, TaskKind, ToolLooks
+from lamsim_core.store import Store
 from lamsim_core.store.asked import VIEWS
 from lamsim_core.store.queries import facets
 from lamsim_core.ui import terms
-from lamsim_core.ui.draw import clean
+from lamsim_core.ui.draw import clean, label
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.trajectory_list import value_title
 from lamsim_core.ui.wording import spaced
@@ -33,15 +36,56 @@ KEEPS: dict[Keep, str] = {
     "shortest": "Those with the fewest calls",
     "seeded": "Drawn by a seed",
 }
+WAYS = {"balanced": "Balanced", "own": "My own rules"}
+LOOKS: dict[ToolLooks | Literal["any"], str] = {
+    "any": "Any way",
+    "plain": "As they are",
+    "varied": "Under other names and words",
+}
 
 
 def draw_selection(studio: Studio) -> Selection:
-    """Every rule, as chosen now.
+    """Every rule, as chosen now: a preset that is right for most, or each by itself.
 
     Raises:
         InvalidInputError: a rule cannot be used as it is written.
     """
     known = facets(studio.index)
+    way = st.segmented_control(
+        "Which attempts",
+        list(WAYS),
+        default="balanced",
+        required=True,
+        format_func=lambda name: WAYS[name],
+        key="datasets_way",
+        persist_state="session",
+    )
+    return _balanced(studio, known) if way == "balanced" else _own(studio, known)
+
+
+def _balanced(studio: Studio, known: dict[str, list[str]]) -> Selection:
+    st.caption(
+        f"Attempts that passed every check. Near-duplicates stay out, no kind of task has more than {PER_TEMPLATE} rows, and "
+        "nothing enters that the held-out tasks ask or offer. Declining, asking, calling at once and going on after a refusal "
+        "make up a tenth each."
+    )
+    chosen = {name: tuple(_choose(name, known.get(name, []))) for name in ("policies", "categories")}
+    given = selection_of(**chosen, rows=_most_rows(), decontaminate=HELD_OUT_SPLITS)
+    asked = canonical_json(given.model_dump(mode="json"))
+    remember = st.cache_data(max_entries=20, show_spinner="Looking through the stored attempts")
+    filled: Filled = remember(_fill_in)(str(studio.settings.home), studio.index.version, asked, studio.store)
+    if filled.says:
+        with st.expander("Kinds without a share", icon=":material/info:", type="compact"):
+            for said in filled.says:
+                st.caption(label(said))
+    return filled.selection
+
+
+def _fill_in(home: str, version: int, given: str, _store: Store) -> Filled:
+    return fill_in("balanced", _store, Selection.model_validate_json(given))
+
+
+def _own(studio: Studio, known: dict[str, list[str]]) -> Selection:
     passed_only = st.toggle(
         "Only attempts that passed",
         value=True,
@@ -83,13 +127,15 @@ def draw_selection(studio: Studio) -> Selection:
         placeholder="No limit",
         help="So many of each kind of task are taken, so that no kind outweighs the others.",
     )
-    rules: dict[str, Any] = {name: tuple(values) for name, values in chosen.items()}
+    rules: dict[str, Any] = {name: tuple(values) for name, values in chosen.items()} | {"rows": _most_rows()}
     with st.expander("More filters", icon=":material/tune:", type="compact"):
         rules |= _filters(known, passed_only)
     with st.expander("A question in SQL, and ids by hand", icon=":material/database:", type="compact"):
         rules |= _question()
     with st.expander("Duplicates and balance", icon=":material/balance:", type="compact"):
         rules |= _balance()
+    with st.expander("For comparisons", icon=":material/science:", type="compact"):
+        rules |= _arms(known)
     with st.expander("Nothing that is only for measuring", icon=":material/verified_user:", type="compact"):
         rules |= _decontamination(studio)
     return selection_of(
@@ -201,6 +247,59 @@ def _balance() -> dict[str, Any]:
         )
     }
     return {"alike": alike, "keep": keep, "seed": int(seed), **shares}
+
+
+def _most_rows() -> int | None:
+    most: int | None = st.number_input(
+        "Rows at most",
+        min_value=1,
+        value=None,
+        step=50,
+        key="datasets_rows",
+        persist_state="session",
+        placeholder="No limit",
+        help="Cut last: parts stay as stated, and kinds of tasks take turns. With the same number two datasets are of one size.",
+    )
+    return most
+
+
+def _arms(known: dict[str, list[str]]) -> dict[str, Any]:
+    """What datasets can differ in that are to be compared."""
+    looks = st.selectbox(
+        "Tools look",
+        list(LOOKS),
+        format_func=lambda name: LOOKS[name],
+        key="datasets_looks",
+        persist_state="session",
+        help="Half of the tasks show tools under other names and words, so that models read schemas instead of remembering them.",
+    )
+    left, right = st.columns(2)
+    least = left.number_input("Tools at least", min_value=0, value=None, key="datasets_min_tools", placeholder="Any")
+    most = right.number_input("Tools at most", min_value=0, value=None, key="datasets_max_tools", placeholder="Any")
+    who = st.selectbox(
+        "A stated part from",
+        known.get("policies", []),
+        index=None,
+        format_func=lambda name: value_title("policies", name),
+        placeholder="Nobody in particular",
+        key="datasets_part_of",
+        persist_state="session",
+        help="For example half from the reference solution, the rest a model's own successes.",
+    )
+    part = st.slider("Its part of the rows", 0.05, 1.0, 0.5, 0.05, key="datasets_part") if who else 0.0
+    unfiltered = st.toggle(
+        "Train on everything the agent said",
+        key="datasets_unfiltered",
+        persist_state="session",
+        help="Failed actions and ends of failed attempts too. It teaches the mistakes: only to show what verifying is worth.",
+    )
+    return {
+        "looks": looks,
+        "min_tools": least,
+        "max_tools": most,
+        "policy_shares": {who: part} if who else {},
+        "weigh": "all" if unfiltered else "verified",
+    }
 
 
 def _decontamination(studio: Studio) -> dict[str, Any]:

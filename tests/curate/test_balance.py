@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamsim_core.curate.balance import over_cap, over_share
+from lamsim_core.curate.balance import over_cap, over_share, over_size
 from lamsim_core.errors import InvalidInputError
 
 
@@ -47,3 +47,36 @@ def test_when_shares_are_one_the_others_have_no_place() -> None:
 
 def test_without_shares_everything_stays() -> None:
     assert over_share(["a", "b", "b"], str, {}) == [False, False, False]
+
+
+CELLS = st.lists(st.tuples(st.sampled_from("gm"), st.sampled_from("abcd")), max_size=60)
+"""Who acted, and the template."""
+
+
+@given(CELLS, st.integers(1, 70))
+def test_a_cut_keeps_exactly_so_many_and_every_cell_its_part(items: list[tuple[str, str]], most: int) -> None:
+    over = over_size(items, lambda item: item[0], lambda item: item[1], most)
+    kept = [item for item, gone in zip(items, over, strict=True) if not gone]
+    assert len(kept) == min(most, len(items))
+    for who in "gm":
+        there = [template for cell, template in items if cell == who]
+        left = [template for cell, template in kept if cell == who]
+        assert abs(len(left) - len(there) * len(kept) / max(1, len(items))) < 1
+        whole, part = Counter(there), Counter(left)
+        fullest = max(part.values(), default=0)
+        assert all(part[name] >= min(whole[name], fullest - 1) for name in whole), "templates take turns"
+    for pair in set(items):
+        gone = [over for item, over in zip(items, over, strict=True) if item == pair]
+        assert gone == sorted(gone), "those that come first are kept"
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=60), st.integers(1, 60))
+def test_a_cut_after_shares_leaves_the_shares_as_they_are(items: list[str], most: int) -> None:
+    shares = {"a": 0.5}
+    if "a" not in items:
+        return
+    left = [item for item, gone in zip(items, over_share(items, str, shares), strict=True) if not gone]
+    over = over_size(left, lambda item: item == "a", str, most)
+    kept = [item for item, gone in zip(left, over, strict=True) if not gone]
+    if "b" in left or "c" in left:
+        assert abs(kept.count("a") - len(kept) / 2) <= 1

@@ -62,6 +62,11 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "max_per_template": st.sampled_from([None, 1, 2]),
     "category_shares": st.sampled_from([{}, {"calendar": 0.5}, {"banking": 0.25, "calendar": 0.75}]),
     "max_errors": st.sampled_from([0, None]),
+    "looks": st.sampled_from(["any", "plain", "varied"]),
+    "max_tools": st.sampled_from([None, 6]),
+    "policy_shares": st.sampled_from([{}, {"gold": 0.5}, {"gold": 1.0}]),
+    "rows": st.sampled_from([None, 2, 5, 50]),
+    "weigh": st.sampled_from(["verified", "all"]),
     "decontaminate": st.sampled_from([(), ("unseen_instances", "unseen_tools", "unseen_categories")]),
 }
 

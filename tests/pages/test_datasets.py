@@ -2,6 +2,8 @@
 
 import json
 
+from streamlit.testing.v1 import AppTest
+
 from lamsim_core.curate.export import FORMS
 from lamsim_core.curate.folder import list_datasets
 from lamsim_core.curate.freezing import freeze
@@ -23,6 +25,14 @@ def metrics(app: object) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}  # type: ignore[attr-defined]
 
 
+def open_own_rules() -> AppTest:
+    """The page with every rule to choose by oneself."""
+    app = open_page(PAGE)
+    app.segmented_control(key="datasets_way").set_value("own").run()
+    assert not app.exception
+    return app
+
+
 def test_an_empty_store_sends_to_explore(home: Settings) -> None:
     app = open_page(PAGE)
     assert "Nothing to choose from yet" in texts(app)
@@ -31,7 +41,7 @@ def test_an_empty_store_sends_to_explore(home: Settings) -> None:
 
 def test_the_preview_counts_what_goes_in_and_what_stays_out(home: Settings) -> None:
     fill(home, 6)
-    app = open_page(PAGE)
+    app = open_own_rules()
     assert metrics(app)["Rows"] == "6" and metrics(app)["Left out"] == "12"
     app.toggle(key="datasets_passed").set_value(False)
     app.number_input(key="datasets_errors").set_value(None).run()
@@ -41,7 +51,7 @@ def test_the_preview_counts_what_goes_in_and_what_stays_out(home: Settings) -> N
 def test_the_form_narrows_the_preview(home: Settings) -> None:
     made = fill(home, 8)
     template = made[0].task.template
-    app = open_page(PAGE)
+    app = open_own_rules()
     app.multiselect(key="datasets_templates").set_value([template]).run()
     wanted = sum(t.passed is True and t.task.template == template for t in made)
     assert metrics(app)["Rows"] == str(wanted)
@@ -56,7 +66,7 @@ def test_held_out_attempts_are_counted_and_never_enter(home: Settings) -> None:
     store = open_store(home)
     for task in plan_tasks("unseen_instances", 4):
         store.add(attempt(home, task, "gold", run="run_held"))
-    app = open_page(PAGE)
+    app = open_own_rules()
     assert metrics(app)["Of these, held out"] == "4"
     app.toggle(key="datasets_passed").set_value(False)
     app.multiselect(key="datasets_runs").set_value(["run_held"]).run()
@@ -138,7 +148,7 @@ def test_rows_are_grouped_for_the_chart(home: Settings) -> None:
 
 def test_the_funnel_and_examples_say_what_stays_out(home: Settings) -> None:
     made = [each for each in fill(home, 4) if each.policy.name == "gold"]
-    app = open_page(PAGE)
+    app = open_own_rules()
     app.text_area(key="datasets_exclude").set_value(made[0].id).run()
     assert metrics(app)["Rows"] == "3"
     assert "What is left after each stage" in texts(app)
@@ -152,7 +162,7 @@ def test_the_funnel_and_examples_say_what_stays_out(home: Settings) -> None:
 def test_a_question_narrows_the_preview_and_a_bad_one_is_said(home: Settings) -> None:
     made = fill(home, 4)
     gold = [each for each in made if each.policy.name == "gold"]
-    app = open_page(PAGE)
+    app = open_own_rules()
     app.text_area(key="datasets_sql").set_value(f"SELECT id FROM attempts WHERE id = '{gold[1].id}'").run()
     assert metrics(app)["Rows"] == "1"
     app.text_area(key="datasets_sql").set_value("DELETE FROM trajectories").run()
@@ -164,7 +174,7 @@ def test_a_question_narrows_the_preview_and_a_bad_one_is_said(home: Settings) ->
 
 def test_shares_and_their_mistakes(home: Settings) -> None:
     fill(home, 6)
-    app = open_page(PAGE)
+    app = open_own_rules()
     category = plan_tasks("train", 1)[0].category
     app.text_input(key="datasets_category_shares").set_value(f"{category}=0.5").run()
     assert not app.error and metrics(app)["Rows"] != "0"
@@ -175,6 +185,39 @@ def test_shares_and_their_mistakes(home: Settings) -> None:
     ):
         app.text_input(key="datasets_category_shares").set_value(text).run()
         assert says in app.error[0].value.replace("\\", "")
+
+
+def test_the_first_choice_is_balanced_and_says_which_kinds_have_no_share(home: Settings) -> None:
+    made = fill(home, 6)
+    app = open_page(PAGE)
+    assert metrics(app)["Rows"] == "6" and "has no share" in texts(app)
+    app.number_input(key="datasets_rows").set_value(2).run()
+    assert metrics(app)["Rows"] == "2"
+    app.number_input(key="datasets_rows").set_value(90).run()
+    assert "Fewer rows than asked for: 6 instead of 90" in texts(app)
+    app.button(key="datasets_freeze").click().run()
+    (dataset,) = list_datasets(home).datasets
+    assert (dataset.selection.alike, dataset.selection.max_per_template) == (0.9, 20)
+    assert set(dataset.members) == {each.id for each in made if each.policy.name == "gold"}
+
+
+def test_what_datasets_that_are_compared_can_differ_in(home: Settings) -> None:
+    made = fill(home, 8)
+    app = open_own_rules()
+    app.selectbox(key="datasets_looks").set_value("plain").run()
+    plain = sum(each.task.looks == "plain" for each in made if each.passed)
+    assert 0 < plain < 8 and metrics(app)["Rows"] == str(plain)
+    app.selectbox(key="datasets_looks").set_value("any")
+    app.toggle(key="datasets_passed").set_value(False)
+    app.number_input(key="datasets_errors").set_value(None)
+    app.selectbox(key="datasets_part_of").set_value("gold").run()
+    assert metrics(app)["Rows"] == "16" and not app.warning
+    app.toggle(key="datasets_unfiltered").set_value(True).run()
+    assert "UNFILTERED" in app.warning[0].value
+    app.button(key="datasets_freeze").click().run()
+    (dataset,) = list_datasets(home).datasets
+    assert dataset.selection.weigh == "all" and dataset.counts["policy"]["gold"] == 8
+    assert "UNFILTERED" in "".join(str(badge.value) for badge in app.get("markdown"))
 
 
 def test_a_version_is_compared_with_the_one_before_and_made_again(home: Settings) -> None:

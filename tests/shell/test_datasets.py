@@ -18,7 +18,8 @@ def test_the_rules_are_those_of_the_page(shell: Shell, home: Settings, tmp_path:
     found = shell("dataset", "create", "--name", "x", *rules, *more, "--json").json
     assert found["rows"] == 4
     assert found["left_out"]["excluded by hand"] == 1 and found["left_out"]["request also in bench"] == 1
-    assert list(found["stages"]) == ["looked at", "selected", "accepted", "deduplicated", "capped", "decontaminated"]
+    stages = ["looked at", "selected", "accepted", "deduplicated", "capped", "decontaminated", "cut to size"]
+    assert list(found["stages"]) == stages
     assert found["stages"]["looked at"] == 18 and found["stages"]["decontaminated"] == 4
 
 
@@ -28,6 +29,10 @@ def test_the_rules_are_those_of_the_page(shell: Shell, home: Settings, tmp_path:
         (("--share", "calendar"), "is no share"),
         (("--share", "calendar=2"), "cannot be used"),
         (("--kind-share", "no_such_kind=0.5"), "cannot be used"),
+        (("--policy-share", "Gold=0.5"), "cannot have a share"),
+        (("--policy-share", "gold=x"), "is no share"),
+        (("--weigh", "some"), "'some' is not one of"),
+        (("--looks", "odd"), "'odd' is not one of"),
         (("--sql", "DROP TABLE marks"), "not DROP"),
         (("--since", "yesterday"), "is no time"),
         (("--outside", "/no/such/file"), "cannot be read"),
@@ -36,6 +41,32 @@ def test_the_rules_are_those_of_the_page(shell: Shell, home: Settings, tmp_path:
 def test_rules_that_cannot_be_used_are_said(shell: Shell, home: Settings, options: tuple[str, ...], says: str) -> None:
     found = shell("dataset", "create", "--name", "x", *options)
     assert found.code != 0 and says in found.err
+
+
+def test_two_arms_of_one_size_by_options_alone(shell: Shell, home: Settings) -> None:
+    fill(home, 8)
+    create = ("dataset", "create", "--json", "--no-decontaminate", "--rows", "6")
+    clean = shell(*create, "--name", "clean").json
+    everything = shell(
+        *create, "--name", "all", "--also-failed", "--any-errors", "--weigh", "all", "--policy-share", "gold=0.5"
+    ).json
+    assert clean["rows"] == everything["rows"] == 6 and clean["shortage"] is None
+    assert clean["left_out"]["over the number of rows"] == 2
+    says = shell("dataset", "create", "--name", "all", "--weigh", "all", "--rows", "100", "--no-decontaminate")
+    assert says.code == 0
+    assert "Fewer rows than asked for: 8 instead of 100" in says.out and "UNFILTERED" in says.out
+    diff = shell("dataset", "diff", "all", "--json").json["rules"]
+    assert diff["most rows"] == ["6", "100"] and diff["shares of who acted"] == ["`gold` 0.5", "as they come"]
+
+
+def test_a_preset_fills_in_what_no_option_says(shell: Shell, home: Settings) -> None:
+    fill(home, 4)
+    found = shell("dataset", "create", "--name", "x", "--preset", "balanced", "--max-per-template", "7", "--json").json
+    assert found["rows"] == 4 and found["preset"]["name"] == "balanced" and len(found["preset"]["says"]) == 4
+    says = shell("dataset", "create", "--name", "x", "--preset", "balanced").out
+    assert "Ask: no fitting rows, so it has no share." in says
+    rules = shell("dataset", "diff", "x", "--json").json["rules"]
+    assert rules == {"most per template": ["7", "20"]}
 
 
 def test_a_dataset_is_made_again_and_compared(shell: Shell, home: Settings) -> None:

@@ -158,6 +158,7 @@ def test_a_row_says_what_the_trajectory_says(index: Index) -> None:
         "error_classes": ("execution",),
         "tools": ("find_events", "delete_event"),
         "offered": tuple(f"{record.task.category}.{tool.name}" for tool in record.task.tools),
+        "looks": "plain",
         "completion_tokens": 75,
         "seconds": 1.5,
         "answer": "There are 5 of them.",

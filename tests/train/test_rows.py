@@ -96,6 +96,22 @@ def test_the_closing_message_of_a_failed_attempt_is_not_trained(tokenizer: Any) 
     assert (tokens.rows, tokens.too_long, tokens.untrained) == ([], 0, 1)
 
 
+def test_unfiltered_everything_the_agent_said_is_trained_word_for_word(tokenizer: Any) -> None:
+    task = plan_tasks("train", 1)[0]
+    for trajectory in (clumsy(task), failing(task), attempt(task, ReplayPolicy(["<tool_call>{", task.closing]))):
+        row = to_row(trajectory, "all")
+        assert row["unfiltered"] is True and not any("weight" in message for message in row["messages"])
+        tokens = tokenize_row(tokenizer, json.loads(canonical_json(row)))
+        assert tokens.input_ids == tokenize_row(tokenizer, frozen(trajectory)).input_ids
+        said = [f"{step.reply}<|im_end|>" for step in trajectory.steps]
+        assert list(map(sorted, trained_turns(tokenizer, tokens))) == list(map(sorted, said))
+
+
+def test_verified_rows_are_what_they_were(tokenizer: Any) -> None:
+    trajectory = clumsy(plan_tasks("train", 1)[0])
+    assert to_row(trajectory) == to_row(trajectory, "verified") and "unfiltered" not in to_row(trajectory)
+
+
 def test_several_calls_of_one_reply_are_one_message(tokenizer: Any) -> None:
     task = next(task for task in plan_tasks("train", 40) if len(task.gold) == 1)
     twice = f"Looking.\n{call_text(task.gold[0])}\n{call_text(task.gold[0])}"
