@@ -72,7 +72,7 @@ def _met(rows: tuple[TrajectoryRow, ...], wanted: int | None) -> tuple[dict[Task
         if there[rarest] < FEWEST:
             says.append(f"{_kind(rarest)}: {there[rarest] or 'no'} fitting rows, so it has no share.")
         else:
-            over = over_share(named, lambda kind: kind, {**shares})
+            over = over_share(named, lambda kind: kind, {str(kind): share for kind, share in shares.items()})
             kept = Counter(kind for kind, gone in zip(named, over, strict=True) if not gone)
             if over.count(False) >= enough and all(kept[kind] >= FEWEST for kind in shares):
                 break

@@ -288,7 +288,7 @@ def _shares(index: Index, rows: list[TrajectoryRow], selection: Selection) -> li
 
 def _shared(selection: Selection) -> Iterator[tuple[Mapping[str, float], Callable[[TrajectoryRow], str | None], str]]:
     """What has shares, in the order it is cut in: the shares, what of them a row belongs to, the reason to leave it out."""
-    kinds: dict[str, float] = {**selection.kind_shares}
+    kinds = {str(kind): share for kind, share in selection.kind_shares.items()}
     if selection.category_shares:
         yield selection.category_shares, lambda row: row.category, OVER_CATEGORY
     if kinds:

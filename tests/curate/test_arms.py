@@ -19,7 +19,7 @@ from tests.curate.attempts import attempt, clumsy, failing, gold_replies, tasks
 def own(task: Task) -> Trajectory:
     """A success of a model, word for word the reference's."""
     policy = PolicyInfo(kind="model", name="Small Model")
-    return attempt(task, ReplayPolicy(gold_replies(task)), policy=policy)
+    return attempt(task, ReplayPolicy(gold_replies(task))).model_copy(update={"policy": policy})
 
 
 def fill(store: Store, *trajectories: Trajectory) -> list[Trajectory]:
@@ -31,7 +31,7 @@ def fill(store: Store, *trajectories: Trajectory) -> list[Trajectory]:
 def test_own_successes_and_demonstrations_stand_in_the_stated_parts(store: Store) -> None:
     planned = [*tasks(5), *tasks(5, template="calendar.cancel")]
     fill(store, *(own(task) for task in planned[:7]), *(attempt(task) for task in planned[5:]))
-    assert Counter(row.policy for row in select(store.index, Selection()).rows) == {"gold": 5, "Small Model": 2}
+    assert Counter(row.policy for row in select(store.index, Selection()).rows) == {"gold": 5, "Small Model": 5}
     fill(store, *(own(task) for task in tasks(6, seed=9)))
     chosen = select(store.index, Selection(policy_shares={"gold": 0.5}))
     assert Counter(row.policy for row in chosen.rows) == {"gold": 5, "Small Model": 5}

@@ -55,9 +55,8 @@ def test_shares_can_be_met_and_leave_enough(
     if not shares:
         return
     named = [next((kind for kind in row.kinds if kind in shares), None) for row in rows]
-    kept = [
-        kind for kind, gone in zip(named, over_share(named, lambda kind: kind, {**shares}), strict=True) if not gone
-    ]
+    over = over_share(named, lambda kind: kind, {str(kind): share for kind, share in shares.items()})
+    kept = [kind for kind, gone in zip(named, over, strict=True) if not gone]
     assert len(kept) >= min(KEPT * len(rows), wanted or len(rows))
     assert all(kept.count(kind) >= FEWEST for kind in shares)
 
@@ -73,6 +72,6 @@ def few_row(tmp_path_factory: pytest.TempPathFactory) -> TrajectoryRow:
 
 
 def test_a_store_that_has_every_kind_gets_every_share(few_row: TrajectoryRow) -> None:
-    kinds: list[TaskKind] = ["lookup"] * 120 + [kind for kind in SHARES for _ in range(20)]
+    kinds = [*(["lookup"] * 120), *([*SHARES] * 20)]
     shares, says = _met(tuple(few_row.model_copy(update={"kinds": (kind,)}) for kind in kinds), None)
     assert shares == SHARES and says == []
