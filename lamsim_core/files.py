@@ -1,6 +1,7 @@
-"""One way to write a file: a reader sees the old content or the new, never a part."""
+"""One way to write a file, or a folder: a reader sees the old content or the new, never a part."""
 
 import os
+import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -31,3 +32,31 @@ def write_atomic(path: Path, content: str | bytes, *, mode: int | None = None) -
         with suppress(FileNotFoundError):
             draft.unlink()
         raise
+
+
+def sync(path: Path) -> None:
+    """See to it that a file's content, or a folder's list of files, is on the disk.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def publish_folder(draft: Path, target: Path) -> None:
+    """Give a finished folder its name, flushed to disk before; what stands there under that name is replaced.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    for path in draft.rglob("*"):
+        sync(path)
+    sync(draft)
+    if target.exists():
+        shutil.rmtree(target)
+    draft.rename(target)
+    sync(target.parent)

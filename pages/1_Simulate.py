@@ -4,12 +4,21 @@ import streamlit as st
 
 from lamsim_core.explore.live import LiveRun
 from lamsim_core.records import Trajectory
+from lamsim_core.ui.beside import draw_both, is_going_on
 from lamsim_core.ui.branches import draw_origin
 from lamsim_core.ui.draw import guard, label
 from lamsim_core.ui.live import begin, draw_attempt, draw_end, draw_live
 from lamsim_core.ui.page import start_page
 from lamsim_core.ui.path_so_far import draw_path
-from lamsim_core.ui.simulate import draw_going_on, draw_reference, draw_request, follow_link, leave_run, setup
+from lamsim_core.ui.simulate import (
+    draw_going_on,
+    draw_reference,
+    draw_request,
+    follow_beside,
+    follow_link,
+    leave_run,
+    setup,
+)
 
 studio = start_page(
     "Simulate",
@@ -18,11 +27,11 @@ studio = start_page(
 )
 
 with guard():
-    shown = follow_link(studio)
+    shown, beside = follow_link(studio), follow_beside(studio)
     left, right = st.columns([5, 11], gap="large")
     with left:
-        if isinstance(shown, LiveRun) and shown.alive:
-            draw_going_on(shown)
+        if isinstance(shown, LiveRun) and (shown.alive or (beside is not None and is_going_on(beside))):
+            draw_going_on(shown, beside)
         else:
             chosen = setup(studio.settings)
             with st.container(horizontal=True):
@@ -32,7 +41,7 @@ with guard():
                     begin(studio, chosen)
                 if shown is not None:
                     st.button("Clear", icon=":material/close:", on_click=leave_run)
-        if isinstance(shown, LiveRun | Trajectory):
+        if isinstance(shown, LiveRun | Trajectory) and beside is None:
             draw_path(shown.task, shown.steps, key=f"path-{shown.id}")
     with right:
         if isinstance(shown, str):
@@ -41,7 +50,9 @@ with guard():
             draw_request(shown.task, folded=True)
         else:
             draw_request(chosen.task)
-        if isinstance(shown, LiveRun):
+        if isinstance(shown, LiveRun | Trajectory) and beside is not None:
+            draw_both(studio, shown, beside)
+        elif isinstance(shown, LiveRun):
             draw_origin(shown.parent)
             draw_live(studio, shown)
         elif isinstance(shown, Trajectory):

@@ -33,6 +33,7 @@ class LiveRun:
         attempt: int,
         fork: Fork | None = None,
         pausing: Pausing | None = None,
+        models: int = 1,
     ) -> None:
         self.id = new_id("live")
         """Also the run the trajectory is stored under."""
@@ -42,6 +43,8 @@ class LiveRun:
         self.attempt = attempt
         self.fork = fork
         """Where it goes on from, when it does not start at the beginning."""
+        self.models = models
+        """How many models may be in memory for this run and those beside it."""
         self.trajectory_id = new_id("trj")
         """What the attempt will be stored under, so that it can be forked while it runs."""
         self.steps: tuple[Step, ...] = ()
@@ -155,7 +158,7 @@ class LiveRun:
             if self.policy_name == RestOfReference.info.name:
                 self._policy = RestOfReference()  # goes on wherever a person or another attempt has led it
             else:
-                self._policy = _policy(settings, self.policy_name, self.sampling, quantisation)
+                self._policy = _policy(settings, self.policy_name, self.sampling, quantisation, self.models)
             self._follow(self._policy, on_trajectory)
         except LamsimError as error:
             self.error, self._state = str(error), "failed"
@@ -203,21 +206,23 @@ class LiveRun:
         return run_attempt(self.task, acting, attempt=self.attempt, **given)
 
 
-def _policy(settings: Settings, name: str, sampling: Sampling, quantisation: str | None) -> Policy:
-    """The policy of a name; the model used last stays in memory, so that the next run of it starts at once."""
-    global _kept
+def _policy(settings: Settings, name: str, sampling: Sampling, quantisation: str | None, models: int) -> Policy:
+    """The policy of a name; so many models used last stay in memory, so that the next run of them starts at once."""
     if name in (*PLAIN_POLICIES, "human"):
         return make_policy(settings, name, sampling)
     if sampling.constrained:
         require_constrainable(get_model(settings, name))
     with _loading:
-        if _kept is None or _kept[0] != (name, quantisation):
-            _kept = None  # a run that still uses the old model keeps it until it ends
-            _kept = (name, quantisation), open_backend(settings, name, quantisation=quantisation)
-        return ModelPolicy(_kept[1], sampling)
+        wanted = name, quantisation
+        backend = _kept.pop(wanted, None)
+        while len(_kept) >= models:
+            del _kept[next(iter(_kept))]  # a run that still uses the old model keeps it until it ends
+        _kept[wanted] = backend or open_backend(settings, name, quantisation=quantisation)
+        return ModelPolicy(_kept[wanted], sampling)
 
 
-_kept: tuple[tuple[str, str | None], Backend] | None = None
+_kept: dict[tuple[str, str | None], Backend] = {}
+"""Models in memory, the one used last at the end."""
 _loading = threading.Lock()
 _runs: dict[str, LiveRun] = {}
 _lock = threading.Lock()
@@ -233,9 +238,11 @@ def start_live(
     on_trajectory: Callable[[Trajectory], object],
     quantisation: str | None = None,
     pausing: Pausing | None = None,
+    models: int = 1,
 ) -> LiveRun:
-    """Start an attempt in the background of this process."""
-    return _begin(LiveRun(task, policy_name, sampling, attempt, pausing=pausing), settings, on_trajectory, quantisation)
+    """Start an attempt in the background of this process. Of ``models`` used last, the weights stay in memory."""
+    run = LiveRun(task, policy_name, sampling, attempt, pausing=pausing, models=models)
+    return _begin(run, settings, on_trajectory, quantisation)
 
 
 def start_fork(

@@ -30,6 +30,7 @@ HANDLERS: Mapping[str, str] = {
     "evaluate": "lamsim_core.evaluate.job",
     "rescore": "lamsim_core.review.job",
     "bfcl": "lamsim_core.evaluate.bfcl.job",
+    "merge": "lamsim_core.train.merge_job",
 }
 """The module that does each kind of job. It has ``run(context: JobContext) -> dict``, which returns the result."""
 

@@ -37,7 +37,7 @@ class ShippedModel(Record):
     """Size, for a person."""
     note: str
     default: bool = False
-    """The model that pages offer first."""
+    """The model that pages offer first, unless an adapter of it is shipped."""
     hidden: bool = False
     """Left out of lists unless asked for."""
     package: str | None = None
@@ -69,10 +69,14 @@ class ModelEntry(Record):
     why_not: str | None = None
     """Why it is not available and what to do, or None."""
     default: bool = False
+    """Whether pages offer it first: the default model, and before it the adapter of it that is shipped. To be trained or
+    compared with, the model itself is offered first."""
     base: str | None = None
     """For an adapter: the name of its base model."""
     adapter: str | None = None
     """For an adapter: its id."""
+    shipped: bool = False
+    """For an adapter: whether it came with the product."""
     package: str | None = None
     template: Literal["own", "inst"] = "own"
     endpoint: Endpoint | None = None
@@ -103,19 +107,38 @@ def shipped_models(settings: Settings) -> list[ShippedModel]:
     return models
 
 
-def adapter_folders(settings: Settings) -> Iterator[tuple[Path, Adapter]]:
-    """Every complete adapter: those shipped in data/adapters first, then those trained here, the oldest first.
+def shipped_folder(settings: Settings) -> Path:
+    """The folder of the adapters that come with the product, each under its name."""
+    return settings.data / "models"
 
-    A folder without a readable adapter.json is not there: it is being written, or was left behind by a kill.
+
+def adapter_folders(settings: Settings) -> Iterator[tuple[Path, Adapter]]:
+    """Every complete adapter: those shipped first, then those trained here, the oldest first.
+
+    A folder without a readable adapter.json is not there: it is being written, or was left behind by a kill. One that came
+    with the product has the adapter's name, one that was trained here its id.
     """
-    for parent in (settings.data / "adapters", settings.adapters):
-        for path in sorted(parent.glob(f"*/{ADAPTER_RECORD}")):
-            try:
-                record = Adapter.model_validate_json(path.read_bytes())
-            except (OSError, ValidationError):
-                continue
-            if record.id == path.parent.name and re.match(NAME_PATTERN, record.id):
-                yield path.parent, record
+    for path, record in _records(shipped_folder(settings)):
+        if record.name == path.name:
+            yield path, record
+    for path, record in _records(settings.adapters):
+        if record.id == path.name:
+            yield path, record
+
+
+def _records(parent: Path) -> Iterator[tuple[Path, Adapter]]:
+    for path in sorted(parent.glob(f"*/{ADAPTER_RECORD}")):
+        try:
+            record = Adapter.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            continue
+        if re.match(NAME_PATTERN, record.id) and re.match(NAME_PATTERN, record.name):
+            yield path.parent, record
+
+
+def is_shipped(settings: Settings, folder: Path) -> bool:
+    """Whether the adapter in this folder came with the product."""
+    return folder.parent == shipped_folder(settings)
 
 
 def adapter_folder(settings: Settings, adapter: str) -> Path:
@@ -130,6 +153,22 @@ def adapter_folder(settings: Settings, adapter: str) -> Path:
     return known[adapter]
 
 
+def find_adapter(settings: Settings, name: str) -> tuple[Path, Adapter]:
+    """Folder and record of the adapter with this name or id; of several with one name, the one that can be used.
+
+    Raises:
+        NotFoundError: there is no complete adapter of this name.
+    """
+    known: dict[str, tuple[Path, Adapter]] = {}
+    for folder, record in adapter_folders(settings):
+        known.setdefault(record.name, (folder, record))
+        if record.id == name:
+            return folder, record
+    if name not in known:
+        raise NotFoundError("adapter", name, known)
+    return known[name]
+
+
 def list_models(settings: Settings, *, hidden: bool = False) -> list[ModelEntry]:
     """Every model that can be named: the shipped ones, the user's own endpoints, then the adapters. Asks no server.
 
@@ -141,8 +180,8 @@ def list_models(settings: Settings, *, hidden: bool = False) -> list[ModelEntry]
     for entry in _own_endpoints(settings, by_name):
         by_name.setdefault(entry.name, entry)
         entries.append(entry)
-    for _, adapter in adapter_folders(settings):
-        entry = _adapter_entry(adapter, by_name)
+    for folder, adapter in adapter_folders(settings):
+        entry = _adapter_entry(adapter, by_name, shipped=is_shipped(settings, folder))
         by_name.setdefault(entry.name, entry)
         entries.append(entry)
     return entries
@@ -217,7 +256,7 @@ def _own_endpoints(settings: Settings, known: dict[str, ModelEntry]) -> Iterator
         )
 
 
-def _adapter_entry(adapter: Adapter, known: dict[str, ModelEntry]) -> ModelEntry:
+def _adapter_entry(adapter: Adapter, known: dict[str, ModelEntry], *, shipped: bool) -> ModelEntry:
     base = known.get(adapter.base)
     why_not = None
     if adapter.name in known:
@@ -230,14 +269,16 @@ def _adapter_entry(adapter: Adapter, known: dict[str, ModelEntry]) -> ModelEntry
         name=adapter.name,
         title=f"{adapter.name} (adapter of {adapter.base})",
         kind="adapter",
-        source=f"trained from dataset {adapter.dataset}",
+        source="trained for this product" if shipped else f"trained from dataset {adapter.dataset}",
         licence=base.licence if base else "unknown",
         parameters=base.parameters if base else "unknown",
         note=f"LoRA, rank {adapter.recipe.lora_rank}.",
         available=why_not is None,
         why_not=why_not,
+        default=shipped and why_not is None and base is not None and base.default,
         base=adapter.base,
         adapter=adapter.id,
+        shipped=shipped,
         template=base.template if base else "own",
     )
 

@@ -8,6 +8,7 @@ from typer.exceptions import TyperException
 
 from lamsim_core import __version__
 from lamsim_core.shell import (
+    adapters,
     bench,
     bfcl,
     catalog,
@@ -48,6 +49,7 @@ def program() -> typer.Typer:
         replaying,
         review,
         datasets,
+        adapters,
         jobs,
         stored,
         bench,

@@ -12,7 +12,9 @@ from lamsim_core.models.registry import ModelEntry, list_models, reached
 from lamsim_core.tasks import Template, load_templates
 from lamsim_core.tools import Category, categories, every_category
 from lamsim_core.tools.held_out import held_out_tool, split_rules
+from lamsim_core.ui.adapters import draw_adapter, draw_earlier_merges, draw_merges, merges_of
 from lamsim_core.ui.draw import chip, clean, failure, guard, label, untrusted_json, untrusted_prose
+from lamsim_core.ui.jobs import Jobs
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.tables import BADGE_BLUE, BADGE_GREEN, BADGE_GREY, BADGE_ORANGE, badge_column, button_column
 from lamsim_core.ui.terms import category_option, template_title
@@ -253,8 +255,11 @@ def _draw_users(users: Sequence[str]) -> None:
 
 def draw_models(studio: Studio) -> None:
     """Every model: what it is, whether it can be used, and why not."""
+    merges = merges_of(studio)
+    draw_merges(studio, merges)
     for entry in list_models(studio.settings):
-        _draw_model(_asked(entry))
+        _draw_model(studio, _asked(entry), merges)
+    draw_earlier_merges(merges)
     st.caption(
         "Models come from data/models.yaml, servers of your own from endpoints.yaml, adapters from training. A model is "
         "chosen by its name, never by a path or an address, and only safetensors weights are read."
@@ -269,7 +274,7 @@ def _asked(entry: ModelEntry) -> ModelEntry:
     return reached(entry)
 
 
-def _draw_model(entry: ModelEntry) -> None:
+def _draw_model(studio: Studio, entry: ModelEntry, merges: Jobs) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(label(entry.title), anchor=False, width="content")
@@ -280,12 +285,17 @@ def _draw_model(entry: ModelEntry) -> None:
                 chip("not available", color="orange", icon=":material/cloud_off:")
             if entry.default:
                 chip("default", icon=":material/star:")
+            if entry.shipped:
+                chip("part of the product", icon=":material/inventory_2:")
         st.text(entry.note)
         st.caption(
             f"{label(entry.parameters)} parameters · {label(entry.licence)} · {label(entry.source)} · {label(entry.name)}"
         )
         if entry.why_not is not None:
             st.caption(f":orange[:material/info:] {label(entry.why_not, limit=800)}")
+        if entry.adapter is not None:
+            with guard():
+                draw_adapter(studio, entry, merges)
 
 
 def draw_checks() -> None:

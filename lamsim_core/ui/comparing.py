@@ -44,7 +44,7 @@ def draw_comparison(studio: Studio, left_id: str, right_id: str) -> None:
         st.success(f"The same in all {amount(len(pairs), 'step')}.", icon=":material/equal:")
     for pair in pairs:
         if pair.place == parting:
-            _draw_parting(pair)
+            draw_parting(pair)
         _draw_pair(pair, left, right)
 
 
@@ -78,7 +78,8 @@ def _draw_head(trajectory: Trajectory, *, task: bool) -> None:
         link(PAGE, "Open", icon=":material/route:", query={"id": trajectory.id})
 
 
-def _draw_parting(pair: Pair) -> None:
+def draw_parting(pair: Pair) -> None:
+    """Where two attempts part, and in what."""
     if pair.left is None or pair.right is None:
         words = f"The {'left' if pair.left is None else 'right'} attempt has ended before step {pair.place + 1}"
     else:

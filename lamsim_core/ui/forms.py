@@ -33,6 +33,8 @@ class Choice(NamedTuple):
     """Why it cannot be used now and what to do, or None."""
     constrainable: bool = False
     """Whether its calls can be held to their form."""
+    shipped: bool = False
+    """Whether it is an adapter that came with the product: what a newcomer should see first."""
 
 
 class Scope(NamedTuple):
@@ -44,9 +46,10 @@ class Scope(NamedTuple):
 
 
 def model_choices(settings: Settings, *, plain: bool = True, adapters: bool = True) -> dict[str, Choice]:
-    """Who can act, by name: models that can be used (the default first), policies without a model, then the others.
+    """Who can act, by name: models that can be used, policies without a model, then the others.
 
-    Without ``adapters`` only base models whose weights can be trained.
+    The adapter that came with the product is the first, the default model the next. Without ``adapters`` only base
+    models whose weights can be trained.
     """
     entries: dict[str, ModelEntry] = {}
     for entry in list_models(settings):
@@ -54,7 +57,13 @@ def model_choices(settings: Settings, *, plain: bool = True, adapters: bool = Tr
             entries.setdefault(entry.name, entry)
     ranked = sorted(entries.values(), key=lambda e: (not e.available, not e.default, e.kind != "adapter"))
     models = [
-        Choice(e.name, e.title, None if e.available else e.why_not or "It is not available.", e.constrainable)
+        Choice(
+            e.name,
+            e.title,
+            None if e.available else e.why_not or "It is not available.",
+            e.constrainable,
+            e.shipped and e.default,
+        )
         for e in ranked
     ]
     others = [Choice(name, policy_name(name), None) for name in PLAIN_POLICIES] if plain else []

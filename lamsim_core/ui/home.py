@@ -28,6 +28,7 @@ JOB_PAGES = {
     "evaluate": "pages/7_Evaluate.py",
     "rescore": "pages/4_Review.py",
     "bfcl": "pages/7_Evaluate.py",
+    "merge": "pages/8_Catalog.py",
 }
 JOB_ICONS = {
     "explore": ":material/travel_explore:",
@@ -35,7 +36,10 @@ JOB_ICONS = {
     "evaluate": ":material/monitoring:",
     "rescore": ":material/gavel:",
     "bfcl": ":material/straighten:",
+    "merge": ":material/merge:",
 }
+VIEWS = {"merge": {"view": "Models"}}
+"""Where on its page a kind of job is shown, when that is a part of it."""
 
 
 class Station(NamedTuple):
@@ -148,7 +152,12 @@ def _job(job: Job, status: JobStatus) -> None:
                     icon=JOB_ICONS[job.kind],
                 )
                 st.text(clean(job.label))
-            link(JOB_PAGES[job.kind], "Open", icon=":material/visibility:", query={"job": job.id})
+            link(
+                JOB_PAGES[job.kind],
+                "Open",
+                icon=":material/visibility:",
+                query={"job": job.id, **VIEWS.get(job.kind, {})},
+            )
         if status.total:
             st.progress(min(1.0, status.done / status.total))
         left = f" · about {duration(status.eta_seconds)} left" if status.eta_seconds else ""

@@ -34,19 +34,25 @@ STATES: Mapping[LiveState, tuple[str, Color, str]] = {
 
 
 def begin(studio: Studio, chosen: Setup) -> None:
-    """Start a run, put it into the address of the page, and draw the page anew."""
-    run = start_live(
-        studio.settings,
-        chosen.task,
-        chosen.policy,
-        chosen.sampling,
-        attempt=chosen.attempt,
-        on_trajectory=studio.store.add,
-        pausing=chosen_pausing(),
-    )
-    st.session_state["simulate_shown"] = run.id
-    st.query_params["run"] = run.id
-    run.settle(0.3)
+    """Start a run, or two beside each other, put them into the address of the page, and draw the page anew."""
+    both = [chosen.policy] if chosen.beside is None else [chosen.policy, chosen.beside]
+    runs = [
+        start_live(
+            studio.settings,
+            chosen.task,
+            policy,
+            chosen.sampling,
+            attempt=chosen.attempt,
+            on_trajectory=studio.store.add,
+            pausing=chosen_pausing() if chosen.beside is None else None,
+            models=len(both),
+        )
+        for policy in both
+    ]
+    st.session_state["simulate_shown"] = runs[0].id
+    for name, run in zip(("run", "beside"), runs, strict=False):
+        st.query_params[name] = run.id
+        run.settle(0.3)
     st.rerun()
 
 
@@ -102,7 +108,12 @@ def _follow(run: LiveRun, drawn: int, state: LiveState) -> None:
     """The reply being written; the whole page again when something else has come."""
     if not run.alive or run.state != state or len(run.steps) != drawn:
         st.rerun()
-    partial, loading = run.partial, state == "loading"
+    draw_writing(run, drawn)
+
+
+def draw_writing(run: LiveRun, drawn: int) -> None:
+    """The reply being written after so many steps."""
+    partial, loading = run.partial, run.state == "loading"
     title = f"{drawn + 1} · {'Waiting for the model' if loading else 'Writing'}"
     with st.expander(
         title, expanded=True, icon=":material/hourglass_top:" if loading else ":material/edit:", type="step"

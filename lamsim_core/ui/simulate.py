@@ -1,5 +1,6 @@
 """The Simulate page: choosing a task and who acts, and what a link asks for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -25,6 +26,12 @@ FIRST_TASK = "calendar.move"
 """The task offered first: short, and it changes something one can see."""
 
 
+NOBODY = ""
+"""Chosen to act beside a policy: nobody."""
+Shown = LiveRun | Trajectory
+"""A run of this app, or the stored attempt of one that is not in memory any more."""
+
+
 @dataclass(frozen=True)
 class Setup:
     """What was chosen."""
@@ -33,6 +40,8 @@ class Setup:
     policy: str
     sampling: Sampling
     attempt: int
+    beside: str | None = None
+    """Who tries the same task beside it, with the same seed."""
 
 
 def setup(settings: Settings) -> Setup:
@@ -79,13 +88,19 @@ def setup(settings: Settings) -> Setup:
             help="Another attempt draws other replies when the temperature is above 0, and other random calls.",
         )
     with st.container(border=True):
-        policy, model = _pick_policy(settings)
+        choices = model_choices(settings, plain=False)
+        ready = {name: choice for name, choice in choices.items() if choice.why_not is None}
+        policy = _pick_policy(ready, missing=len(choices) - len(ready))
+        beside = None if policy == "human" else _pick_beside(ready, policy)
+        models = [ready[name] for name in (policy, beside) if name in ready]
         sampling = Sampling(max_new_tokens=settings.max_new_tokens, max_steps=settings.max_steps)
-        if model is not None:
-            sampling = _pick_sampling(settings, model)
-        if policy != "human":
+        if models:
+            sampling = _pick_sampling(settings, all(model.constrainable for model in models))
+        if beside is not None:
+            st.caption("Both run through. To pause one, run it by itself.")
+        elif policy != "human":
             pausing_options()
-    return Setup(instantiate(get_template(template), int(seed)), policy, sampling, int(attempt))
+    return Setup(instantiate(get_template(template), int(seed)), policy, sampling, int(attempt), beside)
 
 
 def _pick_template(category: str) -> str:
@@ -105,24 +120,46 @@ def _pick_template(category: str) -> str:
     )
 
 
-def _pick_policy(settings: Settings) -> tuple[str, Choice | None]:
-    """Who acts, and the model when it is one."""
-    models = model_choices(settings, plain=False)
-    ready = {name: choice for name, choice in models.items() if choice.why_not is None}
+def _pick_policy(ready: Mapping[str, Choice], *, missing: int) -> str:
+    """Who acts. The adapter that came with the product is offered first: something should work at once."""
+    shipped = next((name for name, choice in ready.items() if choice.shipped), None)
+    if shipped is not None:
+        st.session_state.setdefault("simulate_policy", shipped)
     policy = st.selectbox(
         "Who acts",
         [*terms.POLICIES, *ready],
-        format_func=lambda name: clean(terms.POLICIES[name]) if name in terms.POLICIES else choice_title(ready, name),
+        format_func=lambda name: _title(ready, name),
         key="simulate_policy",
         on_change=leave_run,
         persist_state="session",
     )
-    if len(ready) < len(models):
-        st.caption(f"{amount(len(models) - len(ready), 'more model')} can be set up; the Catalog says how.")
-    return str(policy), ready.get(str(policy))
+    if missing:
+        st.caption(f"{amount(missing, 'more model')} can be set up; the Catalog says how.")
+    return str(policy)
 
 
-def _pick_sampling(settings: Settings, model: Choice) -> Sampling:
+def _pick_beside(ready: Mapping[str, Choice], policy: str) -> str | None:
+    """Who tries the same beside it, or None."""
+    others = [name for name in (*ready, *terms.POLICIES) if name not in (policy, "human")]
+    if st.session_state.get("simulate_beside") not in others:
+        st.session_state["simulate_beside"] = NOBODY
+    beside = st.selectbox(
+        "Beside it",
+        [NOBODY, *others],
+        format_func=lambda name: _title(ready, name) if name else "Nobody",
+        key="simulate_beside",
+        on_change=leave_run,
+        persist_state="session",
+        help="A second one tries the same task with the same seed, in a column of its own.",
+    )
+    return str(beside) or None
+
+
+def _title(ready: Mapping[str, Choice], name: str) -> str:
+    return clean(terms.POLICIES[name]) if name in terms.POLICIES else choice_title(ready, name)
+
+
+def _pick_sampling(settings: Settings, constrainable: bool) -> Sampling:
     with st.expander("How replies are drawn", icon=":material/tune:", type="compact"):
         temperature = st.slider(
             "Temperature",
@@ -145,7 +182,7 @@ def _pick_sampling(settings: Settings, model: Choice) -> Sampling:
             persist_state="session",
             help="Draw only from the likeliest tokens that make up this share.",
         )
-        constrained = pick_constrained("simulate_constrained", disabled=not model.constrainable)
+        constrained = pick_constrained("simulate_constrained", disabled=not constrainable)
         tokens = st.number_input(
             "Longest reply, in tokens",
             16,
@@ -160,27 +197,28 @@ def _pick_sampling(settings: Settings, model: Choice) -> Sampling:
         top_p=top_p,
         max_new_tokens=int(tokens),
         max_steps=settings.max_steps,
-        constrained=constrained and model.constrainable,
+        constrained=constrained and constrainable,
     )
 
 
 def leave_run() -> None:
     """Back from a finished run to its preparation."""
-    st.query_params.pop("run", None)
-    st.query_params.pop("fork", None)
+    for name in ("run", "beside", "fork"):
+        st.query_params.pop(name, None)
 
 
-def draw_going_on(run: LiveRun) -> None:
+def draw_going_on(run: LiveRun, beside: Shown | None = None) -> None:
     """What stands in place of the choices while a run is under way: who acts, and when it is held."""
     with st.container(border=True, gap="small"):
         st.caption("Who acts")
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            chip(terms.policy_name(run.policy_name), color="blue", icon=":material/smart_toy:")
+            for name in (run.policy_name, *([who_acts(beside)] if beside is not None else [])):
+                chip(terms.policy_name(name), color="blue", icon=":material/smart_toy:")
             if run.attempt:
                 chip(f"attempt {run.attempt}", color="gray")
         if run.policy_name not in terms.POLICIES:
             st.caption(terms.sampling_text(run.sampling).capitalize())
-        if run.policy_name != "human":
+        if run.policy_name != "human" and beside is None:
             pausing_options(run)
 
 
@@ -230,7 +268,12 @@ def draw_reference(task: Task) -> None:
         draw_gold(task.gold, task.closing)
 
 
-def follow_link(studio: Studio) -> LiveRun | Trajectory | str | None:
+def who_acts(shown: Shown) -> str:
+    """Name of whoever acts, or acted, in a run."""
+    return shown.policy_name if isinstance(shown, LiveRun) else shown.policy.name
+
+
+def follow_link(studio: Studio) -> Shown | str | None:
     """What the address of the page asks for, and the choices set to match it.
 
     Returns:
@@ -249,17 +292,27 @@ def follow_link(studio: Studio) -> LiveRun | Trajectory | str | None:
     run_id = st.query_params.get("run")
     if run_id is None:
         return None
-    found: LiveRun | Trajectory | None = get_live(run_id)
-    if found is None:
-        rows = find_trajectories(studio.index, TrajectoryFilter(runs=(run_id,)), limit=1)
-        found = get_trajectory(studio.index, rows[0].id) if rows else None
+    found, beside = _run_of(studio, run_id), follow_beside(studio)
     if found is None:
         return "This run ended with the app it ran in, before there was anything to store. Start it again."
     if st.session_state.get("simulate_shown") != run_id:
         st.session_state["simulate_shown"] = run_id
-        policy = found.policy_name if isinstance(found, LiveRun) else found.policy.name
-        _choose(studio.settings, found.task.template, str(found.task.seed), policy, found.attempt)
+        _choose(studio.settings, found.task.template, str(found.task.seed), who_acts(found), found.attempt)
+        st.session_state["simulate_beside"] = NOBODY if beside is None else who_acts(beside)
     return found
+
+
+def follow_beside(studio: Studio) -> Shown | None:
+    """The run that the address names to stand beside the one it asks for."""
+    run_id = st.query_params.get("beside")
+    return None if run_id is None else _run_of(studio, run_id)
+
+
+def _run_of(studio: Studio, run_id: str) -> Shown | None:
+    if (live := get_live(run_id)) is not None:
+        return live
+    rows = find_trajectories(studio.index, TrajectoryFilter(runs=(run_id,)), limit=1)
+    return get_trajectory(studio.index, rows[0].id) if rows else None
 
 
 def _choose(settings: Settings, template: str, seed: str, policy: str, attempt: int = 0) -> None:

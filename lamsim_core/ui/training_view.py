@@ -103,15 +103,15 @@ def draw_adapter(adapter: Adapter) -> None:
         with left:
             st.markdown("**What training changed**")
             st.table(
-                _facts(changes(adapter.metrics)), border="horizontal", hide_header=True, alt="Metrics of the training"
+                facts(changes(adapter.metrics)), border="horizontal", hide_header=True, alt="Metrics of the training"
             )
         with right:
             st.markdown("**Where it comes from**")
-            st.table(_facts(_origin(adapter)), border="horizontal", hide_header=True, alt="Provenance of the adapter")
+            st.table(facts(origin(adapter)), border="horizontal", hide_header=True, alt="Provenance of the adapter")
             link("pages/5_Datasets.py", "Its dataset", icon=":material/dataset:", query={"id": adapter.dataset})
 
 
-def _facts(facts: Mapping[str, str]) -> dict[str, str]:
+def facts(facts: Mapping[str, str]) -> dict[str, str]:
     """A table reads Markdown; these are to be read as they are written."""
     return {label(name): label(value) for name, value in facts.items()}
 
@@ -128,7 +128,8 @@ def changes(metrics: Mapping[str, float]) -> dict[str, str]:
     return shown
 
 
-def _origin(adapter: Adapter) -> dict[str, str]:
+def origin(adapter: Adapter) -> dict[str, str]:
+    """What an adapter was made from and how."""
     recipe = adapter.recipe
     often = amount_of_times(recipe)
     return {

@@ -12,6 +12,7 @@ from lamsim_core.errors import InvalidInputError, ModelError, NotFoundError
 from lamsim_core.models.listing import NAME_PATTERN
 from lamsim_core.models.registry import (
     adapter_folder,
+    find_adapter,
     get_model,
     list_models,
     open_backend,
@@ -46,7 +47,7 @@ def place(settings: Settings, adapter: Adapter) -> Path:
 def test_the_shipped_list_is_valid_and_has_one_default(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, cache=tmp_path)
     models = list_models(settings)
-    assert [model.name for model in models if model.default] == ["smollm2-135m"]
+    assert [model.name for model in models if model.default and not model.shipped] == ["smollm2-135m"]
     assert "scripted" not in {model.name for model in models}
     assert "scripted" in {model.name for model in list_models(settings, hidden=True)}
     placed = {model.name: model for model in models if not model.available}
@@ -145,12 +146,35 @@ def test_an_adapter_that_cannot_be_used_says_why(tiny: Settings) -> None:
         open_backend(tiny, "lost")
 
 
-def test_adapters_shipped_with_the_product_are_found_too(tiny: Settings) -> None:
-    folder = place(tiny, make_adapter())
-    shipped = tiny.data / "adapters" / folder.name
-    shutil.copytree(folder, shipped)
-    shutil.rmtree(folder)
-    assert adapter_folder(tiny, folder.name) == shipped
+def ship_as(settings: Settings, adapter: Adapter, name: str) -> Path:
+    folder = settings.data / "models" / name
+    folder.mkdir(parents=True)
+    (folder / "adapter.json").write_text(adapter.model_dump_json(), encoding="utf-8")
+    return folder
+
+
+def test_an_adapter_of_the_product_is_offered_at_once_and_first_when_its_base_is_the_default(tiny: Settings) -> None:
+    shipped = ship_as(tiny, make_adapter("ours", number=1), "ours")
+    ship_as(tiny, make_adapter("theirs", number=2), "another-name")
+    place(tiny, make_adapter("mine", number=3))
+    place(tiny, make_adapter("ours", number=4))
+    found = [(e.name, e.shipped, e.available, e.default) for e in list_models(tiny)]
+    assert found == [
+        ("tiny", False, True, True),
+        ("ours", True, True, True),
+        ("mine", False, True, False),
+        ("ours", False, False, False),
+    ]
+    assert adapter_folder(tiny, f"adp_{1:026d}") == shipped == find_adapter(tiny, "ours")[0]
+    assert find_adapter(tiny, f"adp_{4:026d}")[0].parent == tiny.adapters
+    with pytest.raises(NotFoundError, match="ours"):
+        find_adapter(tiny, "our")
+
+
+def test_an_adapter_of_the_product_whose_base_is_absent_says_so(tiny: Settings) -> None:
+    ship_as(tiny, make_adapter("ours", base="gone"), "ours")
+    entry = get_model(tiny, "ours")
+    assert not entry.available and not entry.default and "gone" in str(entry.why_not)
 
 
 def test_an_unknown_model_is_named(tiny: Settings) -> None:

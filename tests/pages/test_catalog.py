@@ -1,16 +1,23 @@
 """Catalog: everything there is can be found, opened and tried."""
 
+from typing import Any
+
 import pytest
 
+from lamsim_core.canonical import new_id, now
 from lamsim_core.feedback import action_checks, final_checks
+from lamsim_core.jobs import supervisor
+from lamsim_core.jobs.folder import STATUS, job_folder, write_record
+from lamsim_core.jobs.job import Job, JobStatus
 from lamsim_core.models.registry import list_models
 from lamsim_core.settings import Settings
+from lamsim_core.store import open_store
 from lamsim_core.tasks import instantiate, load_templates
 from lamsim_core.tools import categories
 from lamsim_core.ui.catalog import fits
 from tests.models.endpoint_told import Told
 from tests.pages.driving import open_page, texts
-from tests.pages.standing import standing_adapter, standing_dataset
+from tests.pages.standing import standing_adapter, standing_dataset, standing_evaluation, standing_job
 
 PAGE = "8_Catalog.py"
 
@@ -176,6 +183,52 @@ def test_models_say_whether_they_can_be_used_and_why_not(home: Settings) -> None
     assert any(adapter.name in heading.value.replace("\\", "") for heading in app.subheader)
     missing = [entry for entry in list_models(home) if entry.why_not]
     assert len([c for c in app.caption if "weights are not on this machine" in c.value]) == len(missing)
+
+
+def test_an_adapter_says_where_it_comes_from_and_what_it_was_measured_at(home: Settings) -> None:
+    adapter = standing_adapter(home, standing_dataset(home, tasks=2))
+    app = open_page(PAGE, view="Models")
+    assert {"Try it on Simulate"} <= {link.label for link in app.get("page_link")}
+    app.session_state[f"details.{adapter.id}"] = True
+    app.run()
+    assert {"Its dataset", "Evaluate it"} <= {link.label for link in app.get("page_link")}
+    evaluation = standing_evaluation(home)
+    rows = [
+        row.model_copy(update={"policy": row.policy.model_copy(update={"adapter": adapter.id})})
+        if row.policy.name == adapter.name
+        else row
+        for row in evaluation.rows
+    ]
+    open_store(home).add(evaluation.model_copy(update={"id": new_id("evl"), "rows": tuple(rows)}))
+    app.run()
+    said = texts(app).replace("\\", "")
+    assert "55.0 % passed (45.0 % to 65.0 %)" in said and "of 40 attempts · smollm2-135m 10.0 % · p = 4e-05" in said
+
+
+def test_an_adapter_is_deleted_and_merged_from_its_place(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter = standing_adapter(home, standing_dataset(home, tasks=2))
+    started: list[dict[str, Any]] = []
+
+    def start(settings: Settings, kind: str, params: dict[str, Any], *, label: str, request_id: str) -> Job:
+        started.append({"kind": kind, **params})
+        return standing_job(settings, kind, "running", params=params, label=label)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(supervisor, "start", start)
+        app = open_page(PAGE, view="Models")
+        app.button(key=f"merge.{adapter.id}").click().run()
+        assert not app.exception and started == [{"kind": "merge", "model": adapter.id}]
+    assert app.button(key=f"merge.{adapter.id}").disabled
+    app.button(key=f"delete.{adapter.id}").click().run()
+    assert "is being used by the job" in texts(app) and (home.adapters / adapter.id).is_dir()
+    ((job, _),) = supervisor.list_jobs(home, "merge")
+    result = {"folder": "/somewhere/mine-1-bf16", "bytes": 270e6, "same": 1.0, "farthest": 0.004}
+    write_record(job_folder(home, job.id) / STATUS, JobStatus(state="done", updated=now(), result=result))
+    app = open_page(PAGE, view="Models", job=job.id)
+    assert "no chance of a token differs by more than 0.004" in texts(app) and "/somewhere/mine-1-bf16" in texts(app)
+    app.button(key=f"delete.{adapter.id}").click().run()
+    assert not (home.adapters / adapter.id).exists() and not app.exception
+    assert adapter.name not in texts(app).replace("\\", "").split()
 
 
 def test_a_server_is_asked_whether_it_is_there(home: Settings, server: Told, monkeypatch: pytest.MonkeyPatch) -> None:

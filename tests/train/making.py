@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from lamsim_core.canonical import canonical_json, new_id
-from lamsim_core.curate.folder import RECORD, ROWS, rows_digest
-from lamsim_core.records import Dataset, Recipe, Selection, Trajectory
+from lamsim_core.curate.card import card
+from lamsim_core.curate.folder import CARD, RECORD, ROWS, rows_digest
+from lamsim_core.models.loading import load_tokenizer, model_folder
+from lamsim_core.models.registry import get_model
+from lamsim_core.records import Adapter, Dataset, Recipe, Selection, Trajectory
 from lamsim_core.settings import Settings
 from lamsim_core.tasks import plan_tasks
+from lamsim_core.train.adapters import publish
 from lamsim_core.train.rows import to_row
+from lamsim_core.train.sft import Trained
 from tests.curate.attempts import attempt
 
 QUICK = Recipe(
@@ -49,6 +54,7 @@ def freeze_rows(settings: Settings, rows: Sequence[dict[str, Any]]) -> Dataset:
     folder: Path = settings.datasets / dataset.id
     folder.mkdir(parents=True)
     (folder / ROWS).write_bytes(lines)
+    (folder / CARD).write_text(card(dataset), encoding="utf-8")
     (folder / RECORD).write_text(canonical_json(dataset.model_dump(mode="json")), encoding="utf-8")
     return dataset
 
@@ -61,3 +67,44 @@ def gold_dataset(settings: Settings, count: int = 4) -> Dataset:
 def train_params(dataset: Dataset, name: str = "mine", recipe: Recipe = QUICK) -> dict[str, Any]:
     """Parameters of a training job."""
     return {"dataset": dataset.id, "model": "tiny", "name": name, "recipe": recipe.model_dump(mode="json")}
+
+
+def untrained_adapter(settings: Settings, work: Path, name: str = "mine", recipe: Recipe = QUICK) -> Adapter:
+    """A published adapter of the tiny model with weights drawn at random: whole in every other way, and made at once.
+
+    Args:
+        settings: where the tiny model lies.
+        work: an empty folder to write its weights into first.
+        name: what it is called.
+        recipe: what it says of how it was trained.
+    """
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    entry = get_model(settings, "tiny")
+    folder, manifest = model_folder(settings, entry)
+    torch.manual_seed(1)
+    lora = LoraConfig(
+        r=recipe.lora_rank,
+        lora_alpha=recipe.lora_alpha,
+        target_modules="all-linear",
+        init_lora_weights=False,
+        task_type="CAUSAL_LM",
+    )
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(folder), lora)
+    for place, tensor in model.named_parameters():
+        if "lora_" in place:
+            tensor.data.normal_(std=0.1)
+    model.save_pretrained(work)
+    return publish(
+        settings,
+        Trained(work, {"loss_first": 2.5, "loss": 0.5}),
+        name=name,
+        base=entry,
+        manifest=manifest,
+        dataset=freeze_rows(settings, [{"trajectory": "trj_1"}]),
+        recipe=recipe,
+        tokenizer=load_tokenizer(settings, entry, folder),
+        job=new_id("job"),
+    )
