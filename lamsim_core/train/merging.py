@@ -31,12 +31,14 @@ from lamsim_core.train.shipping import MODEL_CARD, PROVENANCE
 
 Precision = Literal["bf16", "fp32"]
 """How the merged weights are written."""
-STAGES = ("Loading the base and the adapter.", "Adding the adapter.", "Writing.", "Reading it back.")
+STAGES = ("Asking the adapter.", "Adding the adapter.", "Writing.", "Reading it back.")
 
 _ASKED = (
     "Move my meeting with Ana to Friday at ten, and tell me what else is on that day. Then cancel the call on Monday."
 )
 """Something both are asked, token by token."""
+_LEAST_SAME = 0.5
+"""What is less alike was not merged rightly: rounding alone moves a few places."""
 
 
 class Merged(Record):
@@ -92,13 +94,13 @@ def merge(
     check_adapter(place, manifest)
     tokenizer = load_tokenizer(settings, entry, base)
     held: Literal["nf4", "fp32"] = "nf4" if adapter.recipe.precision == "nf4" else "fp32"
-    model, _ = load_weights(base, held, place, held)
     asked = tokenizer(_ASKED, return_tensors="pt").input_ids
-    before = _chances(model, asked)
+    before = _chances(load_weights(base, held, place, held)[0], asked)
+    release_memory()
     stage(1)
     dtype = torch.float32 if precision == "fp32" else torch.bfloat16
-    state, config = _merged(model, held, dtype)
-    del model
+    # Loaded again: to have been asked changes how weights in 4 bits are packed.
+    state, config = _merged(load_weights(base, held, place, held)[0], held, dtype)
     stage(2)
     draft = target.with_name(f".{target.name}.partial")
     try:
@@ -112,6 +114,11 @@ def merge(
         (draft / PROVENANCE).write_text(_provenance(adapter, precision), encoding="utf-8")
         stage(3)
         after = _chances(read_base(draft, dtype), asked)
+        same = float((before.argmax(-1) == after.argmax(-1)).float().mean())
+        if same < _LEAST_SAME:
+            raise ModelError(
+                f"What was written does not act as {adapter.name} does ({same:.0%} alike); nothing is kept of it."
+            )
         written = write_manifest(draft, source=f"{adapter.base} with the adapter {adapter.name} merged into it")
         publish_folder(draft, target)
     except OSError as error:
@@ -122,7 +129,7 @@ def merge(
         folder=str(target),
         bytes=sum(file.size for file in written.files.values()),
         weights=written.weights,
-        same=float((before.argmax(-1) == after.argmax(-1)).float().mean()),
+        same=same,
         farthest=float((before - after).abs().max()),
     )
 

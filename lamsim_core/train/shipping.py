@@ -66,6 +66,11 @@ def ship(
         ModelError: its weights are not those that were published.
     """
     source, trained = find_adapter(settings, name)
+    if not re.match(NAME_PATTERN, new_name):
+        raise InvalidInputError(
+            f"{new_name[:100]!r} is no name for an adapter: it has 1 to 80 letters, digits and . _ -, and begins with a letter"
+            " or digit."
+        )
     target = shipped_folder(settings) / new_name
     _require_fit(settings, source, trained, target, replace=replace)
     draft = target.with_name(f".partial-{new_name}")
@@ -95,11 +100,6 @@ def ship(
 def _require_fit(settings: Settings, source: Path, trained: Adapter, target: Path, *, replace: bool) -> None:
     if is_shipped(settings, source):
         raise InvalidInputError(f"{trained.name} is part of the product already.")
-    if not re.match(NAME_PATTERN, target.name):
-        raise InvalidInputError(
-            f"{target.name[:100]!r} is no name for an adapter: it has 1 to 80 letters, digits and . _ -, and begins with a letter"
-            " or digit."
-        )
     if target.exists() and not replace:
         raise InvalidInputError(f"An adapter is shipped as {target.name} already. Replace it: --replace.")
     if not target.exists() and target.name in {entry.name for entry in list_models(settings, hidden=True)}:

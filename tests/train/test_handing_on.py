@@ -143,18 +143,30 @@ def test_merging_is_a_job_that_tells_how_far_it_is(tiny: Settings, mine: Adapter
             run_inline(tiny, "merge", params)
 
 
-def test_a_stop_or_a_full_disk_leaves_nothing(
+def test_a_stop_a_full_disk_or_another_model_leaves_nothing(
     tiny: Settings, mine: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
+    answers = iter((False, False, False, True))
     with pytest.raises(StoppedError):
-        merge(tiny, "mine", tmp_path / "new" / "out", should_stop=lambda: asked.append(1) is None and len(asked) > 3)
+        merge(tiny, "mine", tmp_path / "new" / "out", should_stop=lambda: next(answers))
 
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(merging, "_write", full)
     with pytest.raises(InvalidInputError, match="No space left"):
+        merge(tiny, "mine", tmp_path / "new" / "out")
+    monkeypatch.undo()
+    right = merging._merged
+
+    def wrong(*given: Any) -> Any:
+        state, config = right(*given)
+        return {
+            name: -tensor if "q_proj" in name or "up_proj" in name else tensor for name, tensor in state.items()
+        }, config
+
+    monkeypatch.setattr(merging, "_merged", wrong)
+    with pytest.raises(ModelError, match="does not act as mine does"):
         merge(tiny, "mine", tmp_path / "new" / "out")
     assert list((tmp_path / "new").iterdir()) == []
 

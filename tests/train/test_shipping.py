@@ -1,6 +1,7 @@
 """An adapter becomes part of the product: small, complete, and acting as the one that was trained."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,7 @@ def _widen(folder: Path) -> None:
 
 
 def test_every_harm_to_a_shipped_folder_is_named(tiny: Settings, mine: Adapter) -> None:
-    harms = {
+    harms: dict[str, Callable[[Path], object]] = {
         "too much": lambda folder: (folder / "tokenizer.json").write_text("{}"),
         "too little": lambda folder: (folder / "DATASET.md").unlink(),
         "another hash": lambda folder: (folder / "adapter_model.safetensors").write_bytes(b"x"),
