@@ -28,7 +28,7 @@ studio = start_page(
 
 with guard():
     shown, beside = follow_link(studio), follow_beside(studio)
-    left, right = st.columns([5, 11], gap="large")
+    left, right = st.columns([5, 11] if beside is None else [4, 13], gap="large" if beside is None else "medium")
     with left:
         if isinstance(shown, LiveRun) and (shown.alive or (beside is not None and is_going_on(beside))):
             draw_going_on(shown, beside)

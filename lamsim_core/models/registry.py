@@ -272,7 +272,8 @@ def _adapter_entry(adapter: Adapter, known: dict[str, ModelEntry], *, shipped: b
         source="trained for this product" if shipped else f"trained from dataset {adapter.dataset}",
         licence=base.licence if base else "unknown",
         parameters=base.parameters if base else "unknown",
-        note=f"LoRA, rank {adapter.recipe.lora_rank}.",
+        note=("Trained to call tools in the simulated worlds of this product. " if shipped else "")
+        + f"LoRA, rank {adapter.recipe.lora_rank}.",
         available=why_not is None,
         why_not=why_not,
         default=shipped and why_not is None and base is not None and base.default,

@@ -1,6 +1,6 @@
 """How policies did, run by run: before and after training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lamsim_core.records import PolicyKind, Record, Split
@@ -59,7 +59,10 @@ class PolicyProgress(Record):
 
 
 def progress(
-    index: Index, flt: TrajectoryFilter = _EVERYTHING, kinds: Sequence[PolicyKind] = MODELS
+    index: Index,
+    flt: TrajectoryFilter = _EVERYTHING,
+    kinds: Sequence[PolicyKind] = MODELS,
+    bases: Mapping[str, str] | None = None,
 ) -> tuple[PolicyProgress, ...]:
     """Every policy with attempts that fit, in the order in which they first acted; an adapter stands after its base.
 
@@ -67,6 +70,7 @@ def progress(
         index: whom to ask.
         flt: which attempts.
         kinds: kinds of policies whose attempts are looked at; none for all.
+        bases: id -> base of adapters that are on no record here, as those that came with the product are.
     """
     attempts, params = chosen(flt, kinds)
     rows = index.query(
@@ -84,7 +88,8 @@ def progress(
     runs: dict[tuple[str, str | None], list[RunResult]] = {}
     for row in rows:
         key = (row["policy"], row["adapter"])
-        policies.setdefault(key, {name: row.pop(name) for name in ("policy", "kind", "adapter", "base", "trained")})
+        who = {name: row.pop(name) for name in ("policy", "kind", "adapter", "base", "trained")}
+        policies.setdefault(key, {**who, "base": who["base"] or (bases or {}).get(who["adapter"])})
         fields = {name: row[name] for name in RunResult.model_fields if name in row}
         runs.setdefault(key, []).append(RunResult(**fields, evaluation=row["run"] in evaluated))
     found = [PolicyProgress(**policy, runs=tuple(runs[key])) for key, policy in policies.items()]

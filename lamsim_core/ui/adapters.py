@@ -1,5 +1,7 @@
 """An adapter in the Catalog: how it was made, what it was measured at, and handing it on, merging it, deleting it."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from lamsim_core.jobs import supervisor
@@ -10,6 +12,7 @@ from lamsim_core.tasks.splits import seed_range
 from lamsim_core.train.handing_on import export_zip
 from lamsim_core.train.measured import Measured, measured
 from lamsim_core.train.removal import delete_adapter
+from lamsim_core.train.shipping import DATASET_CARD
 from lamsim_core.ui.draw import chip, clean, guard, label, untrusted
 from lamsim_core.ui.jobs import Jobs, job_list, job_panel, jobs_of, request_id, show_job
 from lamsim_core.ui.page import Studio, link
@@ -25,7 +28,7 @@ MERGE_HELP = (
 
 def draw_adapter(studio: Studio, entry: ModelEntry, merges: Jobs) -> None:
     """What can be done with an adapter, and where it comes from."""
-    _, adapter = find_adapter(studio.settings, str(entry.adapter))
+    folder, adapter = find_adapter(studio.settings, str(entry.adapter))
     with st.container(horizontal=True, vertical_alignment="center"):
         if entry.available:
             first = {"task": FIRST_TASK, "seed": str(seed_range(HELD_OUT)[0]), "policy": adapter.name}
@@ -40,7 +43,7 @@ def draw_adapter(studio: Studio, entry: ModelEntry, merges: Jobs) -> None:
     )
     if details.open:
         with details, guard():
-            _draw_details(studio, adapter)
+            _draw_details(studio, folder, adapter)
 
 
 def _draw_export(studio: Studio, adapter: Adapter) -> None:
@@ -88,14 +91,14 @@ def _draw_delete(studio: Studio, adapter: Adapter) -> None:
                 st.rerun()
 
 
-def _draw_details(studio: Studio, adapter: Adapter) -> None:
+def _draw_details(studio: Studio, folder: Path, adapter: Adapter) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Where it comes from**")
         st.table(facts(origin(adapter)), border="horizontal", hide_header=True, alt="Provenance of the adapter")
         if (studio.settings.datasets / adapter.dataset).is_dir():
             link("pages/5_Datasets.py", "Its dataset", icon=":material/dataset:", query={"id": adapter.dataset})
-        else:
+        elif not (folder / DATASET_CARD).is_file():
             st.caption("Its dataset is not on this machine.")
     with right:
         st.markdown("**What training changed**")
@@ -104,6 +107,9 @@ def _draw_details(studio: Studio, adapter: Adapter) -> None:
     results = measured(studio.index, (adapter.id,), adapter.base)
     for each in results:
         _draw_result(each)
+    if (folder / DATASET_CARD).is_file():
+        with st.expander("The card of its dataset", icon=":material/dataset:", type="compact"):
+            untrusted((folder / DATASET_CARD).read_text(encoding="utf-8", errors="replace"), language="markdown")
     if not results:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Nothing yet. An evaluation tries it on held-out tasks, beside its base model.", width="content")

@@ -257,7 +257,7 @@ def draw_models(studio: Studio) -> None:
     """Every model: what it is, whether it can be used, and why not."""
     merges = merges_of(studio)
     draw_merges(studio, merges)
-    for entry in list_models(studio.settings):
+    for entry in sorted(list_models(studio.settings), key=lambda entry: (not entry.available, not entry.default)):
         _draw_model(studio, _asked(entry), merges)
     draw_earlier_merges(merges)
     st.caption(

@@ -5,6 +5,7 @@ from typing import NamedTuple, get_args
 
 import streamlit as st
 
+from lamsim_core.models.registry import adapter_folders
 from lamsim_core.records import PolicyKind, Split
 from lamsim_core.store.filters import TrajectoryFilter
 from lamsim_core.store.mistakes import MODELS, Axis, MistakeTable, Scope, confusions, mistake_table, mistaken
@@ -46,7 +47,8 @@ def draw_insight(studio: Studio) -> None:
     """The whole section: filters, mistakes by kind, results over time, confusions."""
     known = facets(studio.index)
     looked = _draw_filters(known) if known["policies"] else LookedAt(TrajectoryFilter(), MODELS)
-    found = progress(studio.index, looked.flt, looked.kinds)
+    bases = {adapter.id: adapter.base for _, adapter in adapter_folders(studio.settings)}
+    found = progress(studio.index, looked.flt, looked.kinds, bases)
     if not found:
         _draw_nothing(studio, looked)
         return

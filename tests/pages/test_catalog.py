@@ -1,5 +1,6 @@
 """Catalog: everything there is can be found, opened and tried."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from lamsim_core.feedback import action_checks, final_checks
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.folder import STATUS, job_folder, write_record
 from lamsim_core.jobs.job import Job, JobStatus
+from lamsim_core.models import registry
 from lamsim_core.models.registry import list_models
 from lamsim_core.settings import Settings
 from lamsim_core.store import open_store
@@ -16,6 +18,7 @@ from lamsim_core.tasks import instantiate, load_templates
 from lamsim_core.tools import categories
 from lamsim_core.ui.catalog import fits
 from tests.models.endpoint_told import Told
+from tests.models.test_registry import make_adapter
 from tests.pages.driving import open_page, texts
 from tests.pages.standing import standing_adapter, standing_dataset, standing_evaluation, standing_job
 
@@ -229,6 +232,26 @@ def test_an_adapter_is_deleted_and_merged_from_its_place(home: Settings, monkeyp
     app.button(key=f"delete.{adapter.id}").click().run()
     assert not (home.adapters / adapter.id).exists() and not app.exception
     assert not [button for button in app.button if adapter.id in str(button.key)]
+
+
+def test_what_came_with_the_product_stands_first_and_is_never_deleted(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "shipped_folder", lambda settings: tmp_path / "models")
+    adapter = make_adapter("ours", base="smollm2-135m")
+    (tmp_path / "models" / "ours").mkdir(parents=True)
+    (tmp_path / "models" / "ours" / "adapter.json").write_text(adapter.model_dump_json(), encoding="utf-8")
+    (tmp_path / "models" / "ours" / "DATASET.md").write_text("# What it learned from <b>", encoding="utf-8")
+    app = open_page(PAGE, view="Models")
+    assert [heading.value.replace("\\", "") for heading in app.subheader][:2] == [
+        "SmolLM2 135M Instruct",
+        "ours (adapter of smollm2-135m)",
+    ]
+    keys = {str(button.key) for button in app.button}
+    assert f"merge.{adapter.id}" in keys and f"delete.{adapter.id}" not in keys
+    app.session_state[f"details.{adapter.id}"] = True
+    app.run()
+    assert "# What it learned from <b>" in [code.value for code in app.code]
 
 
 def test_a_server_is_asked_whether_it_is_there(home: Settings, server: Told, monkeypatch: pytest.MonkeyPatch) -> None:

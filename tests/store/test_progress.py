@@ -36,6 +36,14 @@ def test_an_adapter_stands_after_its_base(store: Store) -> None:
     assert found[1].first == moment(0)
 
 
+def test_an_adapter_without_a_record_has_the_base_it_is_said_to_have(store: Store) -> None:
+    shipped = PolicyInfo(kind="model", name="shipped", adapter="adp_s")
+    store.add(make_trajectory(8, run="s", policy=shipped))
+    store.index.sync()
+    found = progress(store.index, bases={"adp_s": "base", "adp_t": "another"})
+    assert [(each.policy, each.base) for each in found[:3]] == [("base", None), ("tuned", "base"), ("shipped", "base")]
+
+
 def test_each_run_has_its_numbers(store: Store) -> None:
     base, tuned, _ = progress(store.index)
     (run,) = base.runs
