@@ -1,7 +1,8 @@
 """Selections that are right for most, by name. A preset fills in rules that were not given, over what is stored now.
 
 ``balanced``: verified only (as every selection unless told otherwise), near-duplicates out, a cap per template, and a
-stated part each for the kinds of tasks that are rare but must be learned. A share the store cannot meet is left out and
+stated part each for the kinds of tasks that are rare but must be learned. What is kept is drawn by a seed: the newest
+would be the templates that were planned last. A share the store cannot meet is left out and
 said, so a preset never fails for want of a kind. What comes out is a plain selection, which a card can hold.
 """
 
@@ -51,7 +52,7 @@ def fill_in(preset: Preset, store: Store, given: Selection = UNTOUCHED) -> Fille
 
 def _balanced(store: Store, given: Selection) -> Filled:
     usual = Selection()
-    rules: dict[str, Any] = {"alike": ALIKE, "max_per_template": PER_TEMPLATE}
+    rules: dict[str, Any] = {"alike": ALIKE, "max_per_template": PER_TEMPLATE, "keep": "seeded"}
     wanted = {name: rule for name, rule in rules.items() if getattr(given, name) == getattr(usual, name)}
     selection = given.model_copy(update=wanted)
     if selection.kind_shares:

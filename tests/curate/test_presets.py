@@ -26,10 +26,10 @@ def few(store: Store) -> Store:
 
 def test_it_fills_in_what_was_not_given(few: Store) -> None:
     filled = fill_in("balanced", few)
-    usual = Selection(alike=0.9, max_per_template=20, decontaminate=get_args(HeldOutSplit))
+    usual = Selection(alike=0.9, max_per_template=20, keep="seeded", decontaminate=get_args(HeldOutSplit))
     assert filled.selection == usual and usual.passed_only and usual.weigh == "verified"
     assert len(filled.says) == len(SHARES) and all("has no share" in said for said in filled.says)
-    given = Selection(alike=0.5, max_per_template=2, kind_shares={"write": 1.0}, weigh="all", rows=2)
+    given = Selection(alike=0.5, max_per_template=2, kind_shares={"write": 1.0}, keep="oldest", weigh="all", rows=2)
     assert fill_in("balanced", few, given).selection == given
     with pytest.raises(InvalidInputError, match="'nobody'"):
         freeze(few, "x", fill_in("balanced", few, Selection(policy_shares={"nobody": 0.5})).selection)
