@@ -5,14 +5,17 @@ from lamsim_core.curate.export import FORMS, Form, export, export_lines
 from lamsim_core.curate.folder import Listing, dataset_folder, find_dataset, get_dataset, list_datasets, load_rows
 from lamsim_core.curate.freezing import freeze
 from lamsim_core.curate.outside import Outside, keep_outside, kept_outside, outside, read_outside
+from lamsim_core.curate.verifying import NotHeld, Verified, verify
 
 __all__ = [
     "FORMS",
     "Differences",
     "Form",
     "Listing",
+    "NotHeld",
     "Outside",
     "Rebuilt",
+    "Verified",
     "dataset_folder",
     "differences",
     "export",
@@ -28,4 +31,5 @@ __all__ = [
     "outside",
     "read_outside",
     "rebuild",
+    "verify",
 ]

@@ -5,14 +5,16 @@ from collections.abc import Collection, Iterable, Mapping
 
 from lamsim_core.curate.card import read_card, rules_of
 from lamsim_core.curate.folder import CARD, LEFT_OUT, dataset_folder, get_dataset, rows_digest
-from lamsim_core.curate.freezing import ToRow, row_maker, write_rows
-from lamsim_core.curate.select import LeftOut, choose
+from lamsim_core.curate.freezing import ToRow, make_rows, row_maker
+from lamsim_core.curate.select import LeftOut
 from lamsim_core.errors import InvalidInputError
 from lamsim_core.records import Dataset, Record
 from lamsim_core.settings import Settings
 from lamsim_core.store import Store
 
 NOT_LOOKED_AT = "not looked at"
+NONE = "none"
+"""A rule that there was not, for datasets of one kind have others than those of another."""
 NOT_KNOWN = "not known: frozen by an earlier version"
 
 
@@ -66,8 +68,9 @@ def load_left_out(settings: Settings, dataset_id: str) -> dict[str, LeftOut] | N
 def differences(settings: Settings, dataset: Dataset, parent: Dataset) -> Differences:
     """What came in and went out from ``parent`` to ``dataset``. Raises as ``load_left_out``."""
     before, after = load_left_out(settings, parent.id), load_left_out(settings, dataset.id)
-    old, new = rules_of(parent.selection), rules_of(dataset.selection)
-    rules = {name: (old[name], new[name]) for name in new if old[name] != new[name]}
+    old, new = rules_of(parent.selection, parent.kind), rules_of(dataset.selection, dataset.kind)
+    names = dict.fromkeys([*new, *old])
+    rules = {name: pair for name in names if len(set(pair := (old.get(name, NONE), new.get(name, NONE)))) == 2}
     return _compare(parent.members, dataset.members, before, after, rules)
 
 
@@ -88,19 +91,28 @@ def rebuild(store: Store, dataset: Dataset, *, to_row: ToRow | None = None) -> R
         origin = read_card(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"The card {path} cannot be read: {error}") from error
-    chosen = choose(store, origin.selection, as_of=origin.created, members=frozenset(dataset.members))
+    content = make_rows(
+        store,
+        origin.selection,
+        origin.kind,
+        to_row=to_row or row_maker(origin.selection),
+        as_of=origin.created,
+        members=frozenset(dataset.members),
+    )
     digest = rows_digest()
-    members: list[str] = []
-    out = {each.trajectory: each for each in chosen.out}
-    for made in write_rows(store, chosen, to_row or row_maker(origin.selection)):
+    rows = 0
+    members: dict[str, None] = {}
+    out = {each.trajectory: each for each in content.out}
+    for made in content.rows:
         if isinstance(made, LeftOut):
             out[made.trajectory] = made
         else:
-            digest.update(made[1])
-            members.append(made[0].id)
+            digest.update(made.line)
+            rows += 1
+            members |= dict.fromkeys(made.members)
     found = _compare(dataset.members, members, load_left_out(store.settings, dataset.id), out, {})
     same = digest.hexdigest() == origin.hash and tuple(members) == dataset.members
-    return Rebuilt(dataset=dataset.id, rows=len(members), hash=digest.hexdigest(), same=same, differences=found)
+    return Rebuilt(dataset=dataset.id, rows=rows, hash=digest.hexdigest(), same=same, differences=found)
 
 
 def _compare(

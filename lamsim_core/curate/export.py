@@ -5,6 +5,10 @@ openai: the same with arguments as JSON strings and call ids, as OpenAI's fine-t
 sharegpt: LLaMA-Factory's format. Human and observation stand at odd places, gpt and function_call at even ones.
 
 Turns that are not to be trained on carry ``"weight": 0`` in the first two; the third has no word for that.
+
+Preference pairs and labels come in the forms these programs have for them: TRL's prompt, chosen, rejected (or completion, label);
+OpenAI's input, preferred_output, non_preferred_output; LLaMA-Factory's chosen and rejected beside the conversation, or
+``kto_tag``. OpenAI has none for labels.
 """
 
 import json
@@ -59,16 +63,31 @@ def export_lines(rows: Sequence[Row], form: Form) -> Iterator[str]:
     return (json.dumps(makers[form](row), ensure_ascii=False, allow_nan=False) for row in rows)
 
 
+TRL = ("messages", "prompt", "chosen", "rejected", "completion", "label", "tools")
+"""What of a row TRL reads, whatever kind the row is of."""
+
+
 def _trl(row: Row) -> dict[str, Any]:
-    return {"messages": row["messages"], "tools": row["tools"]}
+    return {key: row[key] for key in TRL if key in row}
 
 
 def _openai(row: Row) -> dict[str, Any]:
+    if "label" in row:
+        raise InvalidInputError("Labels have no form at OpenAI. Export them as trl or sharegpt.")
+    if "chosen" not in row:
+        return {"messages": _openai_messages(row["messages"]), "tools": row["tools"]}
+    before = _openai_messages(row["prompt"])
+    sides = [_openai_messages([*row["prompt"], *row[side]])[len(before) :] for side in ("chosen", "rejected")]
+    asked = {"messages": before, "tools": row["tools"]}
+    return {"input": asked, "preferred_output": sides[0], "non_preferred_output": sides[1]}
+
+
+def _openai_messages(said: Sequence[Row]) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     waiting: list[str] = []
     """Ids of calls whose results have not come yet."""
     made = 0
-    for message in row["messages"]:
+    for message in said:
         if message["role"] == "tool":
             messages.append(_openai_result(message["content"], waiting))
             continue
@@ -89,7 +108,7 @@ def _openai(row: Row) -> dict[str, Any]:
                 for call_id, call in zip(waiting, calls, strict=True)
             ]
         messages.append(plain)
-    return {"messages": messages, "tools": row["tools"]}
+    return messages
 
 
 def _openai_result(content: str, waiting: list[str]) -> dict[str, Any]:
@@ -100,9 +119,10 @@ def _openai_result(content: str, waiting: list[str]) -> dict[str, Any]:
 
 
 def _sharegpt(row: Row) -> dict[str, Any]:
+    said = row["messages"] if "messages" in row else [*row["prompt"], *row.get("completion", ())]
     system = ""
     turns: list[dict[str, str]] = []
-    for message in row["messages"]:
+    for message in said:
         role, content = message["role"], message["content"] or ""
         if role == "system":
             system = content
@@ -112,12 +132,18 @@ def _sharegpt(row: Row) -> dict[str, Any]:
             turns.append(_spoken(content, _calls(message)))
         else:
             turns.append({"from": "observation" if role == "tool" else "human", "value": content})
-    if turns and turns[-1]["from"] in ("human", "observation"):
+    if "chosen" not in row and turns and turns[-1]["from"] in ("human", "observation"):
         # The format is pairs: a result after which the agent said nothing more has no partner and teaches nothing.
         turns.pop()
     _require_pairs(turns)
     tools = [tool["function"] for tool in row["tools"]]
+    sides = {
+        side: _spoken(row[side][0]["content"], _calls(row[side][0])) for side in ("chosen", "rejected") if side in row
+    }
+    tag = {"kto_tag": row["label"]} if "label" in row else {}
     return {
+        **sides,
+        **tag,
         "conversations": turns,
         "system": system,
         "tools": json.dumps(tools, ensure_ascii=False, allow_nan=False) if tools else "",

@@ -4,18 +4,19 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lamsim_core.canonical import canonical_json, new_id, now
 from lamsim_core.curate.card import card
 from lamsim_core.curate.folder import CARD, LEFT_OUT, RECORD, ROWS, list_datasets, rows_digest
+from lamsim_core.curate.mining import mine
 from lamsim_core.curate.select import DAMAGED, HELD_OUT, Chosen, LeftOut, choose, held_out
 from lamsim_core.errors import DamagedRecordError, InvalidInputError, StoreWriteError
-from lamsim_core.records import Dataset, Selection, Trajectory
+from lamsim_core.records import Dataset, DatasetKind, Selection, Trajectory
 from lamsim_core.store import Store
 from lamsim_core.store.queries import get_trajectory
 
@@ -23,17 +24,28 @@ ToRow = Callable[[Trajectory], dict[str, Any]]
 """Makes the training row of a trajectory."""
 
 _NAME = re.compile(r"\w[\w .+-]{0,79}")
+HEADINGS = ("category", "template", "policy", "calls", "kind")
+"""What rows are counted by."""
+_NEITHER: dict[DatasetKind, str] = {"preference": "no preference pair", "labels": "no balanced label"}
+_HOW: dict[DatasetKind, str] = {
+    "preference": "Pairs need failures of a model beside passes at the same tasks: let a model try each task several times, "
+    "with feedback, or as a tree, and let the reference solution try the same tasks.",
+    "labels": "Labels need passes and failures of a model: explore more, or ask for no balance.",
+}
 _ROW_MAKER = "lamsim_core.train.rows"
 
 
-def freeze(store: Store, name: str, selection: Selection, *, to_row: ToRow | None = None) -> Dataset:
+def freeze(
+    store: Store, name: str, selection: Selection, *, kind: DatasetKind = "sft", to_row: ToRow | None = None
+) -> Dataset:
     """Make a dataset version from a selection. The same selection of the same store gives the same hash.
 
     Args:
         store: where the trajectories are, and where the dataset is recorded.
         name: what people call it. Versions may share a name: the newest earlier one becomes the parent.
         selection: which trajectories.
-        to_row: makes the training row of a trajectory; by default the one training uses.
+        kind: what a row is: a whole attempt, a preference pair, or a message with a label.
+        to_row: makes the training row of a whole trajectory; by default the one training uses.
 
     Raises:
         InvalidInputError: the name cannot be used, no trajectory is left, or a rule cannot be kept.
@@ -49,15 +61,23 @@ def freeze(store: Store, name: str, selection: Selection, *, to_row: ToRow | Non
     make = to_row or row_maker(selection)
     settings = store.settings
     created = now()
-    chosen = choose(store, selection)
+    content = make_rows(store, selection, kind, to_row=make)
     dataset_id = new_id("ds")
     draft = settings.datasets / f".{dataset_id}.tmp"
     try:
         draft.mkdir(parents=True)
         empty = Dataset(
-            id=dataset_id, name=name, created=created, selection=selection, members=(), rows=0, counts={}, hash=""
+            id=dataset_id,
+            name=name,
+            created=created,
+            kind=kind,
+            selection=selection,
+            members=(),
+            rows=0,
+            counts={},
+            hash="",
         )
-        dataset = _write(store, draft, empty, chosen, make)
+        dataset = _write(store, draft, empty, content)
         draft.rename(settings.datasets / dataset_id)
         _sync_folder(settings.datasets)
     except OSError as error:
@@ -83,8 +103,51 @@ def row_maker(selection: Selection) -> ToRow:
     return partial(import_module(_ROW_MAKER).to_row, weigh=selection.weigh)
 
 
-def write_rows(store: Store, chosen: Chosen, to_row: ToRow) -> Iterator[tuple[Trajectory, bytes] | LeftOut]:
-    """The line of ``rows.jsonl`` of each trajectory chosen, or why it cannot enter after all."""
+class Made(NamedTuple):
+    """One row of a dataset as it is written."""
+
+    line: bytes
+    """The line of ``rows.jsonl``."""
+    members: tuple[str, ...]
+    """Trajectories it is made of."""
+    facts: tuple[tuple[str, str], ...]
+    """What it is counted by: heading and value."""
+
+
+class Content(NamedTuple):
+    """What goes into a dataset."""
+
+    out: tuple[LeftOut, ...]
+    """Trajectories known from the start to be in no row."""
+    rows: Iterator[Made | LeftOut]
+    """The rows, and trajectories found out on the way to be in none."""
+    headings: tuple[str, ...]
+    """What rows are counted by."""
+    dropped: dict[str, int]
+    """Rows that were found and left out, by reason."""
+
+
+def make_rows(
+    store: Store,
+    selection: Selection,
+    kind: DatasetKind,
+    *,
+    to_row: ToRow,
+    as_of: str | None = None,
+    members: Collection[str] = frozenset(),
+) -> Content:
+    """The rows of a selection, of whichever kind. ``as_of`` and ``members`` are those of ``curate.select.select``."""
+    if kind == "sft":
+        chosen = choose(store, selection, as_of=as_of, members=members)
+        return Content(chosen.out, _whole_attempts(store, chosen, to_row), HEADINGS, {})
+    mined = mine(store, selection, kind, as_of=as_of, members=members)
+    rows = (Made(row.line, row.members, tuple(row.facts)) for row in mined.rows)
+    headings = ("pair", "chosen_by", *HEADINGS) if kind == "preference" else ("label", *HEADINGS)
+    return Content(tuple(mined.out), rows, tuple(each for each in headings if each != "calls"), mined.dropped)
+
+
+def _whole_attempts(store: Store, chosen: Chosen, to_row: ToRow) -> Iterator[Made | LeftOut]:
+    """The row of each trajectory chosen, or why it cannot enter after all."""
     for row in chosen.rows:
         try:
             trajectory = get_trajectory(store.index, row.id)
@@ -94,37 +157,41 @@ def write_rows(store: Store, chosen: Chosen, to_row: ToRow) -> Iterator[tuple[Tr
         if held_out(trajectory.task):
             yield LeftOut(row.id, HELD_OUT)
         else:
-            yield trajectory, (canonical_json(to_row(trajectory)) + "\n").encode()
+            line = (canonical_json(to_row(trajectory)) + "\n").encode()
+            yield Made(line, (trajectory.id,), tuple(_facts(trajectory)))
 
 
-def _write(store: Store, draft: Path, empty: Dataset, chosen: Chosen, to_row: ToRow) -> Dataset:
+def _write(store: Store, draft: Path, empty: Dataset, content: Content) -> Dataset:
     """Write the folder of a dataset. ``empty`` is its record without what is found out here."""
-    out = list(chosen.out)
-    counts: dict[str, Counter[str]] = {key: Counter() for key in ("category", "template", "policy", "calls", "kind")}
-    members: list[str] = []
+    out = list(content.out)
+    counts: dict[str, Counter[str]] = {key: Counter() for key in content.headings}
+    members: dict[str, None] = {}
+    rows = 0
     digest = rows_digest()
     with (draft / ROWS).open("wb") as file:
-        for made in write_rows(store, chosen, to_row):
+        for made in content.rows:
             if isinstance(made, LeftOut):
                 out.append(made)
                 continue
-            trajectory, line = made
-            file.write(line)
-            digest.update(line)
-            members.append(trajectory.id)
-            for key, value in _facts(trajectory):
+            file.write(made.line)
+            digest.update(made.line)
+            rows += 1
+            members |= dict.fromkeys(made.members)
+            for key, value in made.facts:
                 counts[key][value] += 1
         file.flush()
         os.fsync(file.fileno())
     left_out = Counter(each.reason for each in out)
-    if not members:
-        raise InvalidInputError(_nothing(left_out))
+    if not rows:
+        raise InvalidInputError(_nothing(left_out, content.dropped, empty.kind))
     by = {key: dict(sorted(found.items())) for key, found in counts.items()}
+    if content.dropped:
+        by["dropped"] = content.dropped
     same_name = (each.id for each in list_datasets(store.settings).datasets if each.name == empty.name)
     dataset = empty.model_copy(
         update={
             "members": tuple(members),
-            "rows": len(members),
+            "rows": rows,
             "counts": {**by, "left_out": dict(sorted(left_out.items()))},
             "hash": digest.hexdigest(),
             "parent": next(same_name, None),
@@ -147,9 +214,12 @@ def _facts(trajectory: Trajectory) -> Iterator[tuple[str, str]]:
         yield "kind", kind
 
 
-def _nothing(left_out: Counter[str]) -> str:
+def _nothing(left_out: Counter[str], dropped: dict[str, int], kind: DatasetKind) -> str:
     if not left_out:
         return "This selection looks at no trajectory, so there is nothing to freeze. Explore first, or choose others."
+    if kind != "sft":
+        lost = ", ".join(f"{number} {reason}" for reason, number in dropped.items()) or "none was found"
+        return f"There is {_NEITHER[kind]}, so there is nothing to freeze ({lost}). {_HOW[kind]}"
     reasons = ", ".join(f"{number} {reason}" for reason, number in left_out.most_common())
     return f"No trajectory is left, so there is nothing to freeze. Left out: {reasons}. Loosen the selection or explore more."
 

@@ -8,7 +8,7 @@ what the number of rows has room for.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from lamsim_core.canonical import content_hash, derive_seed
@@ -48,6 +48,8 @@ OVER_CATEGORY = "over the share of its category"
 OVER_KIND = "over the share of its kind"
 OVER_POLICY = "over the share of who acted"
 OVER_ROWS = "over the number of rows"
+NOT_USED = "in no row"
+"""Where rows are made of single turns: let in, and still in none."""
 FOUND = {"request": "request", "words": "words in a row", "tool": "tool"}
 """How contamination is said: ``request also in unseen_tools``."""
 
@@ -98,25 +100,30 @@ class Chosen(Record):
         return dict(sorted(Counter(each.reason for each in self.out).items()))
 
 
-def funnel(rows: int, left_out: dict[str, int]) -> dict[str, int]:
+def funnel(members: int, left_out: dict[str, int]) -> dict[str, int]:
     """How many trajectories are left after each stage: of a preview, or of a frozen dataset and its counts."""
     staged = {reason for reasons in STAGES.values() if reasons for reason in reasons}
-    left = rows + sum(left_out.values())
+    left = members + sum(left_out.values())
     found: dict[str, int] = {}
-    for stage, reasons in STAGES.items():
-        gone = set(left_out) - staged if reasons is None else reasons
+    stages = STAGES | ({"used": (NOT_USED,)} if NOT_USED in left_out else {})
+    for stage, reasons in stages.items():
+        gone = set(left_out) - staged - {NOT_USED} if reasons is None else reasons
         left -= sum(left_out.get(reason, 0) for reason in gone)
         found[stage] = left
     return found
 
 
 def choose(
-    store: Store, selection: Selection, *, as_of: str | None = None, members: Collection[str] = frozenset()
+    store: Store,
+    selection: Selection,
+    *,
+    as_of: str | None = None,
+    members: Collection[str] = frozenset(),
+    by_turn: bool = False,
 ) -> Chosen:
     """``select`` with the lists the selection names, as they are kept. Raises also what ``load_outside`` does."""
-    return select(
-        store.index, selection, outside=list(load_outside(store.settings, selection)), as_of=as_of, members=members
-    )
+    lists = list(load_outside(store.settings, selection))
+    return select(store.index, selection, outside=lists, as_of=as_of, members=members, by_turn=by_turn)
 
 
 def select(
@@ -126,6 +133,7 @@ def select(
     outside: Sequence[Outside] = (),
     as_of: str | None = None,
     members: Collection[str] = frozenset(),
+    by_turn: bool = False,
 ) -> Chosen:
     """Choose trajectories. Whatever the selection says, only training tasks enter: a held-out task never does.
 
@@ -137,6 +145,8 @@ def select(
         outside: the lists that ``selection.outside`` names, in that order.
         as_of: leave aside what was made later than this, as if it were not stored yet.
         members: ids for which ``as_of`` does not hold.
+        by_turn: rows are made of single turns. Then attempts that were broken off before their end are let in, such as
+            paths that a search left, and duplicates too: turns are compared by whoever makes the rows.
 
     Raises:
         InvalidInputError: a list is missing, a time cannot be read, a share cannot be kept, or the question may not be asked.
@@ -154,13 +164,13 @@ def select(
     out: dict[str, LeftOut] = {}
     fit: list[TrajectoryRow] = []
     for row in rows:
-        reason = _reason(row, selection, asked)
+        reason = _reason(row, selection, asked, by_turn)
         if reason is None:
             fit.append(row)
         else:
             out[row.id] = LeftOut(row.id, reason)
     left = _in_order(fit, selection)
-    for stage in (_duplicates, _caps, _shares):
+    for stage in (_caps, _shares) if by_turn else (_duplicates, _caps, _shares):
         found = stage(index, left, selection)
         out |= {each.trajectory: each for each in found}
         left = [row for row in left if row.id not in out]
@@ -205,11 +215,11 @@ def _moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _reason(row: TrajectoryRow, selection: Selection, asked: Collection[str] | None) -> str | None:
+def _reason(row: TrajectoryRow, selection: Selection, asked: Collection[str] | None, by_turn: bool) -> str | None:
     """Why a trajectory does not enter, or None when nothing about it alone forbids it."""
     if row.split != "train" or _held_out(row.task_seed, row.offered):
         return HELD_OUT
-    if row.ended in CUT_SHORT:
+    if row.ended in CUT_SHORT and not by_turn:
         return BROKEN_OFF
     if row.edited:
         return EDITED
@@ -279,14 +289,30 @@ def _caps(index: Index, rows: list[TrajectoryRow], selection: Selection) -> list
 def _shares(index: Index, rows: list[TrajectoryRow], selection: Selection) -> list[LeftOut]:
     found: list[LeftOut] = []
     left = rows
-    for shares, group, reason in _shared(selection):
+    for shares, group, reason in shared(selection):
         over = over_share(left, group, shares)
         found += [LeftOut(row.id, reason) for row, gone in zip(left, over, strict=True) if gone]
         left = [row for row, gone in zip(left, over, strict=True) if not gone]
     return found
 
 
-def _shared(selection: Selection) -> Iterator[tuple[Mapping[str, float], Callable[[TrajectoryRow], str | None], str]]:
+class Shared(Protocol):
+    """A row of any kind, as far as shares are about it."""
+
+    @property
+    def category(self) -> str:
+        """Of its task."""
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """What its task demands."""
+
+    @property
+    def policy(self) -> str:
+        """Who acted."""
+
+
+def shared(selection: Selection) -> Iterator[tuple[Mapping[str, float], Callable[[Shared], str | None], str]]:
     """What has shares, in the order it is cut in: the shares, what of them a row belongs to, the reason to leave it out."""
     kinds = {str(kind): share for kind, share in selection.kind_shares.items()}
     if selection.category_shares:
@@ -301,10 +327,10 @@ def _beyond_size(rows: list[TrajectoryRow], selection: Selection) -> list[str]:
     """Ids of the rows for which the number of rows has no room."""
     if selection.rows is None:
         return []
-    shared = list(_shared(selection))
+    cut = list(shared(selection))
 
     def named(row: TrajectoryRow) -> tuple[str | None, ...]:
-        return tuple(name if (name := group(row)) in shares else None for shares, group, _ in shared)
+        return tuple(name if (name := group(row)) in shares else None for shares, group, _ in cut)
 
     over = over_size(rows, named, lambda row: row.template, selection.rows)
     return [row.id for row, gone in zip(rows, over, strict=True) if gone]

@@ -38,6 +38,9 @@ class Mark(Record):
 DatasetKind = Literal["sft", "preference", "labels"]
 """What a row is: a whole attempt to learn from, two messages of which one is better, or one message and whether it was right."""
 
+PairKind = Literal["sibling", "repair", "path", "stop"]
+"""How a preference pair came about; docs/datasets.md defines each."""
+
 Method = Literal["sft", "dpo", "kto"]
 """How an adapter is trained: on rows of the dataset kinds ``sft``, ``preference`` and ``labels``, in this order."""
 
@@ -111,6 +114,12 @@ class Selection(Record):
     """What of each attempt is trained on."""
     max_errors: int | None = 0
     """Most failed actions a trajectory may hold; None means any."""
+    pair_kinds: tuple[PairKind, ...] = ()
+    """Of preference pairs only these; empty means all."""
+    max_per_pair_kind: int | None = Field(default=None, ge=1)
+    """At most this many preference pairs of each kind."""
+    label_balance: float | None = Field(default=1.0, ge=1)
+    """Of labels at most this many of the more frequent one for each of the other; None keeps all."""
 
 
 class Dataset(Record):

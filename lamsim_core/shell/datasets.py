@@ -8,12 +8,15 @@ import typer
 from lamsim_core.curate.export import Form
 from lamsim_core.curate.rules import selection_of, shares_of, shortage
 from lamsim_core.errors import InvalidInputError
-from lamsim_core.records import Dataset, HeldOutSplit, Keep, Preset, Weigh
+from lamsim_core.records import Dataset, DatasetKind, HeldOutSplit, Keep, Preset, Weigh
 from lamsim_core.settings import get_settings
 from lamsim_core.shell.catalog import Category, Template
 from lamsim_core.shell.output import FAILED, Report, Table, command
 
 Named = Annotated[str, typer.Argument(metavar="ID", help="Id of the dataset, or its name for the newest of that name.")]
+
+ROWS: dict[DatasetKind, str] = {"sft": "rows", "preference": "preference pairs", "labels": "labels"}
+"""What the rows of a dataset are called."""
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +28,7 @@ def register(app: typer.Typer) -> None:
     command(group, "export")(export_one)
     command(group, "rebuild")(rebuild_one)
     command(group, "diff")(compare)
+    command(group, "pairs")(pairs)
 
 
 def create(
@@ -107,8 +111,20 @@ def create(
     decontaminate: Annotated[
         bool, typer.Option(help="Leave out what shares requests, words or tools with held-out tasks.")
     ] = True,
+    make: Annotated[
+        DatasetKind, typer.Option("--make", help="What a row is: a whole attempt, a preference pair or a label.")
+    ] = "sft",
+    pair_kind: Annotated[
+        list[str] | None, typer.Option("--pair-kind", help="Only pairs of this kind; may be given again.")
+    ] = None,
+    max_per_pair_kind: Annotated[
+        int | None, typer.Option("--max-per-pair-kind", min=1, help="At most so many pairs of each kind.")
+    ] = None,
+    balance: Annotated[
+        float, typer.Option("--balance", help="Most labels of the more frequent one for each of the other; 0 for any.")
+    ] = 1.0,
 ) -> Report:
-    """Freeze the trajectories that fit into a dataset version. Held-out tasks never enter."""
+    """Freeze what fits into a dataset version: attempts, preference pairs or labels. Held-out tasks never enter."""
     from lamsim_core.curate.datasets import freeze, keep_outside, read_outside
     from lamsim_core.curate.presets import fill_in
     from lamsim_core.curate.select import funnel
@@ -148,26 +164,36 @@ def create(
         tags=tuple(tag or ()),
         max_per_template=max_per_template,
         max_errors=None if any_errors else max_errors,
+        pair_kinds=tuple(pair_kind or ()),
+        max_per_pair_kind=max_per_pair_kind,
+        label_balance=balance or None,
     )
     says: tuple[str, ...] = ()
     with Store(settings) as store:
         if preset is not None:
+            if make != "sft":
+                raise InvalidInputError("A preset chooses whole attempts; pairs and labels have rules of their own.")
             selection, says = fill_in(preset, store, selection)
-        dataset = freeze(store, name, selection)
-    stages = funnel(dataset.rows, dataset.counts["left_out"])
+        dataset = freeze(store, name, selection, kind=make)
+    stages = funnel(len(dataset.members), dataset.counts["left_out"])
     missing = shortage(selection, dataset.rows)
-    left_out = ", ".join(f"{number} {reason}" for reason, number in dataset.counts["left_out"].items())
+    groups = dataset.counts.get("pair") or dataset.counts.get("label") or {}
+    dropped = dataset.counts.get("dropped", {})
+    counted = {"groups": groups, "dropped": dropped} if make != "sft" else {}
+    left_out = _listed(dataset.counts["left_out"])
     return Report(
         {
             "dataset": dataset.id,
             **_summary(dataset),
+            **counted,
             "left_out": dataset.counts["left_out"],
             "stages": stages,
             "shortage": missing,
             "preset": {"name": preset, "says": says},
         },
         [
-            f"{dataset.name}: {dataset.rows} rows frozen as {dataset.id} (hash {dataset.hash}).",
+            f"{dataset.name}: {dataset.rows} {ROWS[make]} frozen as {dataset.id} (hash {dataset.hash}).",
+            *([f"Of these: {_listed(groups)}. Found and not taken: {_listed(dropped) or 'none'}."] if counted else []),
             f"Left after each stage: {', '.join(f'{number} {stage}' for stage, number in stages.items())}.",
             f"Left out: {left_out or 'nothing'}.",
             *says,
@@ -182,10 +208,13 @@ def list_all() -> Report:
     from lamsim_core.curate.datasets import list_datasets
 
     datasets, problems = list_datasets(get_settings())
-    rows = [(each.id, each.name, each.rows, each.created, each.hash) for each in datasets]
+    rows = [(each.id, each.name, each.kind, each.rows, each.created, each.hash) for each in datasets]
     return Report(
         {"datasets": [{"dataset": each.id, **_summary(each)} for each in datasets], "problems": problems},
-        [Table(("id", "name", "rows", "created", "hash"), rows) if rows else "There are no datasets yet.", *problems],
+        [
+            Table(("id", "name", "kind", "rows", "created", "hash"), rows) if rows else "There are no datasets yet.",
+            *problems,
+        ],
         FAILED if problems else 0,
     )
 
@@ -221,7 +250,7 @@ def rebuild_one(
     found = find_dataset(settings, dataset)
     with Store(settings) as store:
         if not check:
-            made = freeze(store, found.name, found.selection)
+            made = freeze(store, found.name, found.selection, kind=found.kind)
             return Report(
                 {"dataset": made.id, **_summary(made)},
                 [f"{made.name}: {made.rows} rows frozen as {made.id} by the rules of {found.id} (hash {made.hash})."],
@@ -261,6 +290,36 @@ def compare(
     )
 
 
+def pairs(
+    dataset: Named,
+    check: Annotated[
+        bool, typer.Option("--check", help="Replay each one; exit code 1 when one does not hold.")
+    ] = False,
+) -> Report:
+    """Count the preference pairs or labels of a dataset; --check replays each in a fresh world and judges it again."""
+    from lamsim_core.curate.datasets import find_dataset, verify
+    from lamsim_core.store import Store
+
+    settings = get_settings()
+    found = find_dataset(settings, dataset)
+    groups = found.counts.get("pair") or found.counts.get("label") or {}
+    if not check:
+        if found.kind == "sft":
+            raise InvalidInputError(f"{found.name} ({found.id}) holds whole attempts, not pairs or labels.")
+        says = f"{found.name} ({found.id}): {found.rows} {ROWS[found.kind]}, {_listed(groups)}."
+        return Report({"dataset": found.id, "kind": found.kind, "rows": found.rows, "groups": groups}, [says])
+    with Store(settings) as store:
+        done = verify(store, found)
+    says = f"{done.held} of {done.checked} {ROWS[found.kind]} of {found.name} ({found.id}) hold when replayed: "
+    wrong = [f"Row {each.row}: {each.problem}" for each in done.wrong]
+    code = FAILED if done.wrong else 0
+    return Report(done.model_dump(mode="json"), [f"{says}{_listed(done.by_group) or 'none'}.", *wrong], code)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items())
+
+
 def _changes(came: dict[str, tuple[str, ...]], went: dict[str, tuple[str, ...]]) -> list[str]:
     """What came in and went out, by rule."""
     return [
@@ -272,6 +331,7 @@ def _changes(came: dict[str, tuple[str, ...]], went: dict[str, tuple[str, ...]])
 def _summary(dataset: Dataset) -> dict[str, object]:
     return {
         "name": dataset.name,
+        "kind": dataset.kind,
         "rows": dataset.rows,
         "hash": dataset.hash,
         "created": dataset.created,

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from lamsim_core.agent.parse import parse_reply
-from lamsim_core.agent.prompt import call_message, observation_text, opening
+from lamsim_core.curate.messages import heard, in_context, opening_messages, turns, went_wrong
 from lamsim_core.errors import ModelError, TrainingError
 from lamsim_core.models.backend import CallMessage, Message
 from lamsim_core.models.chat import apply_template, check_control_ids, render, template_messages, template_tools
 from lamsim_core.models.local import STOP_TOKENS
-from lamsim_core.records import Step, ToolSchema, Trajectory, Weigh
+from lamsim_core.records import ToolSchema, Trajectory, Weigh
 
 IGNORED = -100
 """Label of a token that is not trained on."""
@@ -50,15 +49,11 @@ class TokenRows(NamedTuple):
 
 def to_row(trajectory: Trajectory, weigh: Weigh = "verified") -> Row:
     """The training row of a trajectory."""
+    messages: list[Row] = opening_messages(trajectory.task)
     unfiltered = weigh == "all"
-    messages: list[Row] = [{"role": m.role, "content": m.content} for m in opening(trajectory.task)]
-    for _, turn in groupby(trajectory.steps, key=lambda step: step.turn):
-        steps = list(turn)
-        messages.append(_spoken(steps, passed=trajectory.passed is True, unfiltered=unfiltered))
-        messages += [
-            {"role": "tool", "content": observation_text(step.told)} for step in steps if step.told is not None
-        ]
-        messages += [{"role": "user", "content": step.feedback} for step in steps if step.feedback is not None]
+    for steps in turns(trajectory.steps):
+        verified = not went_wrong(steps) and (steps[0].call is not None or trajectory.passed is True)
+        messages += [in_context(steps) | ({} if verified or unfiltered else {"weight": 0}), *heard(steps)]
     return {
         "messages": messages,
         "tools": [tool.openai() for tool in trajectory.task.tools],
@@ -67,24 +62,6 @@ def to_row(trajectory: Trajectory, weigh: Weigh = "verified") -> Row:
         "category": trajectory.task.category,
         "policy": trajectory.policy.label,
         **({"unfiltered": True} if unfiltered else {}),
-    }
-
-
-def _spoken(steps: Sequence[Step], *, passed: bool, unfiltered: bool) -> Row:
-    """The assistant message of one turn; one that was answered with feedback was wrong. What was wrong stays word for word."""
-    reply = steps[0].reply or ""
-    calls = [step.call for step in steps if step.call is not None]
-    if any(step.failed or step.feedback is not None for step in steps) or any(call.error for call in calls):
-        return {"role": "assistant", "content": reply} | ({} if unfiltered else {"weight": 0})
-    if not calls:
-        return {"role": "assistant", "content": reply} | ({} if passed or unfiltered else {"weight": 0})
-    shaped = [call_message(call) for call in calls]
-    return {
-        "role": "assistant",
-        "content": parse_reply(reply).content,
-        "tool_calls": [
-            {"type": "function", "function": {"name": call.name, "arguments": call.arguments}} for call in shaped
-        ],
     }
 
 

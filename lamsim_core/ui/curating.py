@@ -10,12 +10,13 @@ from lamsim_core.curate.folder import list_datasets
 from lamsim_core.curate.freezing import freeze
 from lamsim_core.curate.rules import shortage
 from lamsim_core.curate.select import HELD_OUT, Chosen, choose, funnel
-from lamsim_core.records import Dataset, Selection
+from lamsim_core.records import Dataset, DatasetKind, Selection
 from lamsim_core.store import Store
 from lamsim_core.store.queries import TrajectoryFilter, TrajectoryRow, count_trajectories, find_trajectories
 from lamsim_core.ui import terms
 from lamsim_core.ui.charts import NEUTRAL, count_bars, draw_chart
 from lamsim_core.ui.draw import clean, guard, label
+from lamsim_core.ui.making import ROW
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.trajectory_list import table_row, trajectory_table
 from lamsim_core.ui.wording import amount, spaced
@@ -27,7 +28,11 @@ GROUPINGS = {
     "Who acted": "policy",
     "Calls": "calls",
 }
-FIRST_NAME = "passed attempts"
+FIRST_NAMES: dict[DatasetKind, str] = {
+    "sft": "passed attempts",
+    "preference": "preference pairs",
+    "labels": "labels",
+}
 EXAMPLES = 8
 """Attempts shown of those that go in or stay out."""
 
@@ -144,50 +149,56 @@ def _group(row: TrajectoryRow, by: str) -> str:
     return amount(row.n_calls, "call") if by == "calls" else row.category.capitalize()
 
 
-def draw_freeze(studio: Studio, selection: Selection, chosen: Chosen) -> None:
+def draw_freeze(studio: Studio, selection: Selection, kind: DatasetKind, rows: int, members: tuple[str, ...]) -> None:
     """Name it and freeze it. What was frozen before, unchanged, is shown instead of frozen again."""
-    newest = next(iter(list_datasets(studio.settings).datasets), None)
+    newest = next((each for each in list_datasets(studio.settings).datasets if each.kind == kind), None)
     name = st.text_input(
         "Name",
-        value=FIRST_NAME if newest is None else newest.name,
+        value=FIRST_NAMES[kind] if newest is None else newest.name,
         max_chars=80,
-        key="datasets_name",
+        key="datasets_name" if kind == "sft" else f"datasets_name_{kind}",
         help="Versions may share a name: the earlier one becomes the parent.",
     )
-    if not chosen.rows:
+    if not rows:
         st.caption("Nothing goes in. Explore first, or loosen the choices above.")
-    elif missing := shortage(selection, len(chosen.rows)):
+    elif missing := shortage(selection, rows):
         st.caption(missing)
     if selection.weigh == "all":
         st.warning(
             "UNFILTERED: everything the agent said is trained on, failed or not.", icon=":material/filter_alt_off:"
         )
     if st.button(
-        f"Freeze {amount(len(chosen.rows), 'row')}",
+        f"Freeze {amount(rows, ROW[kind])}",
         key="datasets_freeze",
         type="primary",
         icon=":material/ac_unit:",
-        disabled=not chosen.rows,
+        disabled=not rows,
         width="stretch",
     ):
         with guard():
-            dataset = same_version(studio, (name or "").strip(), selection, chosen)
+            dataset = same_version(studio, (name or "").strip(), selection, kind, members)
             if dataset is None:
                 with st.spinner("Freezing"):
-                    dataset = freeze(studio.store, name or "", selection)
-                st.toast(label(f"Frozen: {dataset.name}, {amount(dataset.rows, 'row')}."), icon=":material/ac_unit:")
+                    dataset = freeze(studio.store, name or "", selection, kind=kind)
+                st.toast(label(f"Frozen: {dataset.name}, {rows_of(dataset)}."), icon=":material/ac_unit:")
             else:
                 st.toast("Exactly this was frozen before; here it is.", icon=":material/info:")
             show_dataset(dataset.id)
             st.rerun()
 
 
-def same_version(studio: Studio, name: str, selection: Selection, chosen: Chosen) -> Dataset | None:
-    """A version of this name with exactly this selection and these members; None when there is none."""
-    for dataset in list_datasets(studio.settings).datasets:
-        if dataset.name == name and dataset.selection == selection and dataset.members == chosen.members:
-            return dataset
-    return None
+def same_version(
+    studio: Studio, name: str, selection: Selection, kind: DatasetKind, members: tuple[str, ...]
+) -> Dataset | None:
+    """A version of this name and kind with exactly this selection and these members; None when there is none."""
+    wanted = name, kind, selection, members
+    known = list_datasets(studio.settings).datasets
+    return next((each for each in known if (each.name, each.kind, each.selection, each.members) == wanted), None)
+
+
+def rows_of(dataset: Dataset) -> str:
+    """How many rows a dataset has, and what they are."""
+    return amount(dataset.rows, ROW[dataset.kind])
 
 
 def show_dataset(dataset_id: str) -> None:
@@ -213,4 +224,4 @@ def draw_empty(studio: Studio) -> bool:
 
 def version_title(dataset: Dataset) -> str:
     """A dataset in a select box."""
-    return clean(f"{dataset.name} · {amount(dataset.rows, 'row')} · {dataset.hash[:8]}")
+    return clean(f"{dataset.name} · {rows_of(dataset)} · {dataset.hash[:8]}")

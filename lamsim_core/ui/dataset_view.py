@@ -8,17 +8,20 @@ from lamsim_core.curate.card import card
 from lamsim_core.curate.export import FORMS, Form, export_lines
 from lamsim_core.curate.folder import Listing, load_rows
 from lamsim_core.curate.select import funnel
+from lamsim_core.curate.verifying import group_of
 from lamsim_core.records import Dataset
 from lamsim_core.settings import Settings
 from lamsim_core.ui import terms
 from lamsim_core.ui.charts import NEUTRAL, count_bars, draw_chart
-from lamsim_core.ui.curating import hide_dataset, show_dataset
+from lamsim_core.ui.curating import hide_dataset, rows_of, show_dataset
 from lamsim_core.ui.dataset_diff import draw_differences, draw_rebuild
 from lamsim_core.ui.draw import chip, clean, label, untrusted
+from lamsim_core.ui.making import MAKES
 from lamsim_core.ui.page import Studio, link
+from lamsim_core.ui.pair_view import draw_label, draw_pair, group_title
 from lamsim_core.ui.tables import button_column
 from lamsim_core.ui.training_row import draw_row
-from lamsim_core.ui.wording import amount, moment, spaced
+from lamsim_core.ui.wording import moment, spaced
 
 TABS = ["Rows", "What is in it", "Since the earlier version", "Card", "Make it again"]
 FORM_TITLES: dict[Form, str] = {
@@ -37,6 +40,7 @@ def draw_versions(listing: Listing) -> None:
         {
             "Show": ":material/visibility:",
             "Name": clean(dataset.name),
+            "Made of": MAKES[dataset.kind],
             "Rows": dataset.rows,
             "Left out": sum(dataset.counts.get("left_out", {}).values()),
             "Hash": dataset.hash[:8],
@@ -66,8 +70,8 @@ def draw_dataset(studio: Studio, dataset: Dataset) -> None:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             with st.container(horizontal=True, vertical_alignment="center", width="content"):
                 st.subheader(label(dataset.name), anchor=False, width="content")
-                chip(amount(dataset.rows, "row"), color="primary", icon=":material/ac_unit:")
-                if dataset.selection.weigh == "all":
+                chip(rows_of(dataset), color="primary", icon=":material/ac_unit:")
+                if dataset.selection.weigh == "all" and dataset.kind == "sft":
                     why = "Everything the agent said is trained on, failed or not."
                     chip("UNFILTERED", color="orange", icon=":material/filter_alt_off:", help=why)
                 chip(dataset.hash[:8], icon=":material/tag:", help="The first characters of the hash of its rows.")
@@ -79,7 +83,7 @@ def draw_dataset(studio: Studio, dataset: Dataset) -> None:
         rows, content, since, text, again = st.tabs(TABS, key=f"tabs.{dataset.id}", on_change="rerun")
         if rows.open:
             with rows:
-                draw_rows(studio.settings, dataset)
+                (draw_rows if dataset.kind == "sft" else draw_turns)(studio.settings, dataset)
         if content.open:
             with content:
                 _draw_content(dataset)
@@ -119,12 +123,33 @@ def draw_rows(settings: Settings, dataset: Dataset) -> None:
     draw_row(rows[number - 1])
 
 
+def draw_turns(settings: Settings, dataset: Dataset) -> None:
+    """One pair or labelled message at a time; some of one group, when one is chosen."""
+    rows = _rows(settings, dataset)
+    groups = dataset.counts.get("pair") or dataset.counts.get("label") or {}
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        chosen = st.pills(
+            "Only",
+            list(groups),
+            format_func=lambda name: f"{group_title(name)} ({groups[name]:,})",
+            key=f"group.{dataset.id}",
+            label_visibility="collapsed",
+        )
+        shown = [row for row in rows if chosen is None or group_of(row) == chosen]
+        number = st.pagination(len(shown), key=f"row.{dataset.id}.{chosen or 'all'}")
+    row = shown[number - 1]
+    (draw_pair if dataset.kind == "preference" else draw_label)(row)
+
+
 def _draw_content(dataset: Dataset) -> None:
     titles = {
+        "pair": "By kind of pair",
+        "label": "By label",
+        "chosen_by": "By who wrote the chosen message",
         "category": "By category",
         "kind": "By what it demands",
         "template": "By kind of task",
-        "policy": "By who acted",
+        "policy": "By who acted" if dataset.kind != "preference" else "By who wrote the rejected message",
         "calls": "By number of calls",
     }
     columns = st.columns(2)
@@ -136,7 +161,7 @@ def _draw_content(dataset: Dataset) -> None:
                 draw_chart(count_bars(counts, unit="Rows"), key=f"{key}.{dataset.id}", alt=f"Rows {title.lower()}")
     left_out = dataset.counts.get("left_out", {})
     st.markdown("**What was left after each stage**")
-    stages = {stage.capitalize(): number for stage, number in funnel(dataset.rows, left_out).items()}
+    stages = {stage.capitalize(): number for stage, number in funnel(len(dataset.members), left_out).items()}
     draw_chart(
         count_bars(stages, unit="Attempts", ranked=False),
         key=f"funnel.{dataset.id}",
@@ -153,7 +178,9 @@ def _title(key: str, value: str) -> str:
         return spaced(value).capitalize()
     if key == "template":
         return f"{terms.template_title(value)} ({value.partition('.')[0]})"
-    if key == "policy":
+    if key in ("pair", "label"):
+        return group_title(value)
+    if key in ("policy", "chosen_by"):
         return terms.policy_name(value)
     return f"{value} calls" if key == "calls" else value.capitalize()
 

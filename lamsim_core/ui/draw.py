@@ -26,6 +26,8 @@ LONGEST_TEXT = 20_000
 """Characters of one text that are drawn; the download holds the rest."""
 LONGEST_CELL = 400
 """Characters of one table cell or label."""
+LONGEST_LINE = 1000
+"""Characters of one of several lines."""
 LONGEST_JSON = 200_000
 """Characters of JSON drawn as a tree; longer values are drawn as cut text."""
 ONE_LINE = 110
@@ -87,6 +89,15 @@ def untrusted_marked(parts: Iterable[tuple[str, Color | None]]) -> None:
         drawn.append(plain if color is None else f":{color}-background[{plain}]")
     # Between two parts a line may end, and no address may come about from what is harmless in each of them.
     st.markdown(_SEAM.join(drawn))
+
+
+def untrusted_lines(lines: Iterable[tuple[str, Color | None]]) -> None:
+    """Draw lines of text under one another, each on a background of its colour or on none; each is cut when it is long."""
+    drawn = []
+    for text, color in lines:
+        plain = label(text, limit=LONGEST_LINE) or _SEAM
+        drawn.append(plain if color is None else f":{color}-background[{plain}]")
+    st.markdown("  \n".join(drawn))
 
 
 def untrusted_prose(text: str) -> None:

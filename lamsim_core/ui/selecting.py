@@ -10,12 +10,13 @@ from lamsim_core.curate.held_out_texts import HELD_OUT_SPLITS
 from lamsim_core.curate.outside import kept_outside
 from lamsim_core.curate.presets import PER_TEMPLATE, Filled, fill_in
 from lamsim_core.curate.rules import selection_of, shares_of
-from lamsim_core.records import Keep, Selection, TaskKind, ToolLooks
+from lamsim_core.records import DatasetKind, Keep, Selection, TaskKind, ToolLooks
 from lamsim_core.store import Store
 from lamsim_core.store.asked import VIEWS
 from lamsim_core.store.queries import facets
 from lamsim_core.ui import terms
 from lamsim_core.ui.draw import clean, label
+from lamsim_core.ui.making import rules_of_turns
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.trajectory_list import value_title
 from lamsim_core.ui.wording import spaced
@@ -44,13 +45,15 @@ LOOKS: dict[ToolLooks | Literal["any"], str] = {
 }
 
 
-def draw_selection(studio: Studio) -> Selection:
-    """Every rule, as chosen now: a preset that is right for most, or each by itself.
+def draw_selection(studio: Studio, kind: DatasetKind = "sft") -> Selection:
+    """Every rule that counts for datasets of a kind, as chosen now: a preset that is right for most, or each by itself.
 
     Raises:
         InvalidInputError: a rule cannot be used as it is written.
     """
     known = facets(studio.index)
+    if kind != "sft":
+        return _own(studio, known, kind)
     way = st.segmented_control(
         "Which attempts",
         list(WAYS),
@@ -60,7 +63,7 @@ def draw_selection(studio: Studio) -> Selection:
         key="datasets_way",
         persist_state="session",
     )
-    return _balanced(studio, known) if way == "balanced" else _own(studio, known)
+    return _balanced(studio, known) if way == "balanced" else _own(studio, known, kind)
 
 
 def _balanced(studio: Studio, known: dict[str, list[str]]) -> Selection:
@@ -85,8 +88,9 @@ def _fill_in(home: str, version: int, given: str, _store: Store) -> Filled:
     return fill_in("balanced", _store, Selection.model_validate_json(given))
 
 
-def _own(studio: Studio, known: dict[str, list[str]]) -> Selection:
-    passed_only = st.toggle(
+def _own(studio: Studio, known: dict[str, list[str]], kind: DatasetKind) -> Selection:
+    whole = kind == "sft"
+    passed_only = whole and st.toggle(
         "Only attempts that passed",
         value=True,
         key="datasets_passed",
@@ -106,19 +110,21 @@ def _own(studio: Studio, known: dict[str, list[str]]) -> Selection:
     )
     chosen = {name: _choose(name, known.get(name, [])) for name in ("policies", "categories", "templates")}
     left, right = st.columns(2)
-    most_errors = left.number_input(
-        "Failed actions at most",
-        min_value=0,
-        value=0,
-        step=1,
-        key="datasets_errors",
-        persist_state="session",
-        placeholder="Any number",
-        help="Actions that failed a check within the attempt. They are never trained on, but the recovery after them is. "
-        "Empty means any number.",
-    )
-    most_each = right.number_input(
-        "Of each kind at most",
+    rules: dict[str, Any] = {name: tuple(values) for name, values in chosen.items()}
+    if whole:
+        rules["max_errors"] = left.number_input(
+            "Failed actions at most",
+            min_value=0,
+            value=0,
+            step=1,
+            key="datasets_errors",
+            persist_state="session",
+            placeholder="Any number",
+            help="Actions that failed a check within the attempt. They are never trained on, but the recovery after them is. "
+            "Empty means any number.",
+        )
+    most_each = (right if whole else left).number_input(
+        "Of each kind at most" if whole else "Of each kind of task at most",
         min_value=1,
         value=None,
         step=1,
@@ -127,22 +133,24 @@ def _own(studio: Studio, known: dict[str, list[str]]) -> Selection:
         placeholder="No limit",
         help="So many of each kind of task are taken, so that no kind outweighs the others.",
     )
-    rules: dict[str, Any] = {name: tuple(values) for name, values in chosen.items()} | {"rows": _most_rows()}
+    rules["rows"] = _most_rows()
+    if not whole:
+        rules |= rules_of_turns(kind, right)
     with st.expander("More filters", icon=":material/tune:", type="compact"):
-        rules |= _filters(known, passed_only)
+        rules |= _filters(known, passed_only or not whole)
     with st.expander("A question in SQL, and ids by hand", icon=":material/database:", type="compact"):
         rules |= _question()
     with st.expander("Duplicates and balance", icon=":material/balance:", type="compact"):
-        rules |= _balance()
-    with st.expander("For comparisons", icon=":material/science:", type="compact"):
-        rules |= _arms(known)
+        rules |= _balance(whole)
+    if whole:
+        with st.expander("For comparisons", icon=":material/science:", type="compact"):
+            rules |= _arms(known)
     with st.expander("Nothing that is only for measuring", icon=":material/verified_user:", type="compact"):
         rules |= _decontamination(studio)
     return selection_of(
         passed_only=passed_only,
         decisions=tuple(decisions),
         max_per_template=most_each,
-        max_errors=most_errors,
         **rules,
     )
 
@@ -212,8 +220,8 @@ def _question() -> dict[str, Any]:
     return {"sql": (sql or "").strip(), "include": _ids(include), "exclude": _ids(exclude)}
 
 
-def _balance() -> dict[str, Any]:
-    near = st.toggle(
+def _balance(whole: bool) -> dict[str, Any]:
+    near = whole and st.toggle(
         "Drop near-duplicates",
         key="datasets_near",
         persist_state="session",
@@ -222,13 +230,15 @@ def _balance() -> dict[str, Any]:
     alike = (
         st.slider("Words shared", 0.5, 1.0, 0.9, 0.05, key="datasets_alike", persist_state="session") if near else None
     )
-    keep = st.selectbox(
-        "Kept first where not all are",
-        list(KEEPS),
-        format_func=lambda name: KEEPS[name],
-        key="datasets_keep",
-        persist_state="session",
-    )
+    keep: Keep = "seeded"
+    if whole:
+        keep = st.selectbox(
+            "Kept first where not all are",
+            list(KEEPS),
+            format_func=lambda name: KEEPS[name],
+            key="datasets_keep",
+            persist_state="session",
+        )
     seed = st.number_input("Seed", min_value=0, value=0, key="datasets_seed") if keep == "seeded" else 0
     shares = {
         name: _parts(

@@ -23,12 +23,12 @@ def is_trained(message: Mapping[str, Any]) -> bool:
     return bool(message["role"] == "assistant" and message.get("weight", 1) != 0)
 
 
-def draw_message(message: Mapping[str, Any]) -> None:
-    """One message; an agent's says whether the model learns to write it."""
+def draw_message(message: Mapping[str, Any], *, learned: bool = True) -> None:
+    """One message; an agent's says whether the model learns to write it, where anything of the row is ``learned``."""
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             st.caption(label(ROLES.get(message["role"], "Message")), width="content")
-            if message["role"] == "assistant":
+            if learned and message["role"] == "assistant":
                 if is_trained(message):
                     chip("trained on", color="green", icon=":material/school:")
                 else:

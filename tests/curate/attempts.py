@@ -21,13 +21,18 @@ def tasks(count: int, *, split: Split = "train", template: str = "calendar.move"
 
 def attempt(task: Task, policy: Policy | None = None, **changes: Any) -> Trajectory:
     """A trajectory, one second younger than the one before; gold unless told otherwise."""
-    global _made
-    _made += 1
     trajectory = None
     for event in run_attempt(task, policy or GoldPolicy(), run="run_test"):
         if isinstance(event, Ended):
             trajectory = event.trajectory
     assert trajectory is not None
+    return stamped(trajectory, **changes)
+
+
+def stamped(trajectory: Trajectory, **changes: Any) -> Trajectory:
+    """The trajectory under a new id, one second younger than the one stamped before."""
+    global _made
+    _made += 1
     created = (_CLOCK + timedelta(seconds=_made)).isoformat(timespec="milliseconds")
     return trajectory.model_copy(update={"id": new_id("trj"), "created": created, **changes})
 

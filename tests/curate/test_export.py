@@ -224,3 +224,36 @@ def test_feedback_after_a_result_is_exported_with_it() -> None:
     assert turns[4] == ("observation", f"[]{NEXT_RESULT}Wrong.") and turns[5] == ("gpt", "Really done.")
     (kept,) = lines([{"messages": messages, "tools": []}], "openai")
     assert [message["role"] for message in kept["messages"]] == [message["role"] for message in messages]
+
+
+LOOKED: list[Row] = [*row()["messages"], *THOUGHT_AND_CALL["messages"][2:4]]
+SAYS = {"role": "assistant", "content": "It is e1."}
+CALLS = {"role": "assistant", "content": "", "tool_calls": [call("find", what="b", n=2)]}
+PAIR: Row = {"prompt": LOOKED, "chosen": [SAYS], "rejected": [CALLS], "tools": [TOOL], "kind": "stop", "reason": "x"}
+LABEL: Row = {"prompt": LOOKED, "completion": [CALLS], "label": False, "tools": [TOOL], "reason": "x"}
+
+
+def exported(one: Row, form: Form) -> Row:
+    (line,) = export_lines([one], form)
+    made: Row = json.loads(line)
+    return made
+
+
+def test_pairs_and_labels_are_exported_as_each_program_reads_them() -> None:
+    assert exported(PAIR, "trl") == {key: PAIR[key] for key in ("prompt", "chosen", "rejected", "tools")}
+    assert exported(LABEL, "trl") == {key: LABEL[key] for key in ("prompt", "completion", "label", "tools")}
+    preferred = exported(PAIR, "openai")
+    assert [message["role"] for message in preferred["input"]["messages"]] == ["system", "user", "assistant", "tool"]
+    assert preferred["input"]["tools"] == [TOOL] and preferred["preferred_output"] == [SAYS]
+    (worse,) = preferred["non_preferred_output"]
+    assert worse["tool_calls"][0]["id"] == "call_1"
+    assert json.loads(worse["tool_calls"][0]["function"]["arguments"]) == {"what": "b", "n": 2}
+    ranked = exported(PAIR, "sharegpt")
+    assert [turn["from"] for turn in ranked["conversations"]] == ["human", "function_call", "observation"]
+    assert ranked["chosen"] == {"from": "gpt", "value": "It is e1."}
+    assert ranked["rejected"]["from"] == "function_call"
+    assert json.loads(ranked["rejected"]["value"]) == {"name": "find", "arguments": {"what": "b", "n": 2}}
+    tagged = exported(LABEL, "sharegpt")
+    assert tagged["kto_tag"] is False and tagged["conversations"][-1]["from"] == "function_call"
+    with pytest.raises(InvalidInputError, match="Labels have no form at OpenAI"):
+        exported(LABEL, "openai")

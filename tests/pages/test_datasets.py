@@ -7,13 +7,14 @@ from streamlit.testing.v1 import AppTest
 from lamsim_core.curate.export import FORMS
 from lamsim_core.curate.folder import list_datasets
 from lamsim_core.curate.freezing import freeze
-from lamsim_core.records import Selection
+from lamsim_core.records import Selection, Trajectory
 from lamsim_core.settings import Settings
 from lamsim_core.store import open_store
 from lamsim_core.tasks import plan_tasks
 from lamsim_core.ui.curating import group_rows, preview
 from lamsim_core.ui.dataset_view import _export
 from lamsim_core.ui.page import Studio
+from tests.curate.scripted import NO_TOOL, Moves, says
 from tests.filling import attempt, fill
 from tests.pages.driving import open_page, texts
 from tests.pages.standing import standing_dataset
@@ -178,13 +179,13 @@ def test_shares_and_their_mistakes(home: Settings) -> None:
     category = plan_tasks("train", 1)[0].category
     app.text_input(key="datasets_category_shares").set_value(f"{category}=0.5").run()
     assert not app.error and metrics(app)["Rows"] != "0"
-    for text, says in (
+    for text, complaint in (
         ("calendar", "is no share"),
         ("calendar=7", "cannot be used"),
         ("nothing=0.5", "cannot have a share"),
     ):
         app.text_input(key="datasets_category_shares").set_value(text).run()
-        assert says in app.error[0].value.replace("\\", "")
+        assert complaint in app.error[0].value.replace("\\", "")
 
 
 def test_the_first_choice_is_balanced_and_says_which_kinds_have_no_share(home: Settings) -> None:
@@ -234,3 +235,70 @@ def test_a_version_is_compared_with_the_one_before_and_made_again(home: Settings
     app.run()
     app.button(key=f"rebuild.{later.id}").click().run()
     assert "The same: 3 rows" in app.success[0].value
+
+
+def paired(home: Settings) -> list[Trajectory]:
+    """A model that passes, fails an action, and stops too early at one task."""
+    m = Moves()
+    made = [m.passing(), says(m.task, m.look, NO_TOOL, "No."), says(m.task, m.look, "Done.")]
+    for each in made:
+        open_store(home).add(each)
+    return made
+
+
+def test_pairs_are_previewed_by_kind_and_frozen(home: Settings) -> None:
+    paired(home)
+    app = open_page(PAGE)
+    app.segmented_control(key="datasets_make").set_value("preference").run()
+    assert metrics(app)["Pairs"] == "2" and metrics(app)["Attempts they are from"] == "3"
+    assert not [box for box in app.toggle if box.key == "datasets_passed"], "failures are let in"
+    said = texts(app)
+    assert "Chosen" in said and "Rejected" in said and "What is wrong with the rejected one" in said
+    app.pills(key="datasets_pair_kinds").set_value(["stop"]).run()
+    assert metrics(app)["Pairs"] == "1" and "stopped" not in texts(app)
+    app.pills(key="datasets_pair_kinds").set_value(["sibling", "stop"]).run()
+    app.button(key="datasets_freeze").click().run()
+    assert not app.exception
+    (dataset,) = list_datasets(home).datasets
+    assert (dataset.kind, dataset.rows) == ("preference", 2)
+    assert dataset.counts["pair"] == {"sibling": 1, "stop": 1}
+    app.button(key="datasets_freeze").click().run()
+    assert len(list_datasets(home).datasets) == 1
+
+
+def test_a_frozen_pair_is_looked_into_and_made_again(home: Settings) -> None:
+    paired(home)
+    store = open_store(home)
+    store.index.sync()
+    dataset = freeze(store, "pairs", Selection(), kind="preference")
+    app = open_page(PAGE, id=dataset.id)
+    app.pills(key=f"group.{dataset.id}").set_value("sibling").run()
+    assert not app.exception and not app.error
+    said = texts(app).replace("\\", "")
+    assert "No tool named 'no_such_tool' is offered." in said and "Check tool_name, about the action" in said
+    assert ":red-background[Calls no\\_such\\_tool]" in texts(app) and ":green-background[Calls " in texts(app)
+    assert len([link for link in app.get("page_link") if "of its attempt" in link.label]) >= 2
+    app.session_state[f"tabs.{dataset.id}"] = "Make it again"
+    app.run()
+    app.button(key=f"rebuild.{dataset.id}").click().run()
+    assert "The same: 2 rows" in app.success[0].value
+
+
+def test_labels_are_previewed_and_looked_into(home: Settings) -> None:
+    paired(home)
+    app = open_page(PAGE)
+    app.segmented_control(key="datasets_make").set_value("labels").run()
+    assert metrics(app)["Labels"] == "6"
+    app.text_input(key="datasets_name_labels").set_value("l").run()
+    app.button(key="datasets_freeze").click().run()
+    (dataset,) = list_datasets(home).datasets
+    assert dataset.kind == "labels" and dataset.counts["label"] == {"right": 3, "wrong": 3}
+    app.pills(key=f"group.{dataset.id}").set_value("wrong").run()
+    assert not app.exception and "What is wrong with it" in texts(app)
+
+
+def test_no_pairs_says_what_they_need(home: Settings) -> None:
+    fill(home, 2)
+    app = open_page(PAGE)
+    app.segmented_control(key="datasets_make").set_value("preference").run()
+    assert app.info[0].value.startswith("No pairs yet.") and app.button(key="datasets_freeze").disabled

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from lamsim_core.curate.folder import rows_digest
+from lamsim_core.records import Trajectory
 from lamsim_core.settings import Settings
+from lamsim_core.store import Store
+from tests.curate.scripted import NO_TOOL, Moves, says
 from tests.filling import fill
 from tests.shell.conftest import Shell
 
@@ -87,7 +91,6 @@ def test_a_dataset_is_made_again_and_compared(shell: Shell, home: Settings) -> N
 def test_a_dataset_that_would_be_another_now_is_said_with_exit_code_one(shell: Shell, home: Settings) -> None:
     from lamsim_core.canonical import new_id, now
     from lamsim_core.records import Mark
-    from lamsim_core.store import Store
 
     made = [each for each in fill(home, 3) if each.policy.name == "gold"]
     shell("dataset", "create", "--name", "x")
@@ -96,3 +99,55 @@ def test_a_dataset_that_would_be_another_now_is_said_with_exit_code_one(shell: S
     found = shell("dataset", "rebuild", "x", "--check")
     assert found.code == 1
     assert "is not the same" in found.out and "Went out: 1, rejected." in found.out
+
+
+@pytest.fixture
+def paired(home: Settings) -> list[Trajectory]:
+    """A store in which a model fails and passes at one task."""
+    m = Moves()
+    made = [m.passing(), says(m.task, m.look, NO_TOOL, "No."), says(m.task, m.look, "Done.")]
+    with Store(home) as store:
+        for each in made:
+            store.add(each)
+    return made
+
+
+def test_pairs_are_frozen_counted_and_replayed(shell: Shell, home: Settings, paired: list[Trajectory]) -> None:
+    found = shell("dataset", "create", "--name", "p", "--make", "preference", "--no-decontaminate", "--json").json
+    assert (found["kind"], found["rows"], found["groups"]) == ("preference", 2, {"sibling": 1, "stop": 1})
+    assert shell("dataset", "pairs", "p", "--json").json["groups"] == found["groups"]
+    check = shell("dataset", "pairs", "p", "--check")
+    assert check.code == 0 and "2 of 2 preference pairs of p" in check.out and "1 sibling, 1 stop" in check.out
+    assert shell("dataset", "rebuild", "p", "--check", "--json").json["same"]
+    assert shell("dataset", "rebuild", "p", "--json").json["kind"] == "preference"
+    only = ("--pair-kind", "stop", "--max-per-pair-kind", "1", "--no-decontaminate")
+    assert shell("dataset", "create", "--name", "q", "--make", "preference", *only, "--json").json["rows"] == 1
+
+
+def test_labels_are_frozen_and_whole_attempts_are_not_pairs(
+    shell: Shell, home: Settings, paired: list[Trajectory]
+) -> None:
+    options = ("--make", "labels", "--balance", "0", "--no-decontaminate", "--json")
+    found = shell("dataset", "create", "--name", "l", *options).json
+    assert found["kind"] == "labels" and found["groups"] == {"right": 3, "wrong": 3}
+    assert shell("dataset", "pairs", "l", "--check", "--json").json["held"] == 6
+    shell("dataset", "create", "--name", "whole", "--no-decontaminate")
+    for more in ((), ("--check",)):
+        refused = shell("dataset", "pairs", "whole", *more)
+        assert refused.code != 0 and "whole attempts" in refused.err
+
+
+def test_a_pair_that_does_not_hold_is_said_with_exit_code_one(
+    shell: Shell, home: Settings, paired: list[Trajectory]
+) -> None:
+    made = shell("dataset", "create", "--name", "p", "--make", "preference", "--no-decontaminate", "--json").json
+    folder = home.datasets / made["dataset"]
+    rows = (folder / "rows.jsonl").read_text().replace("no_such_tool", "other_tool")
+    (folder / "rows.jsonl").write_text(rows)
+    assert shell("dataset", "pairs", "p", "--check").code != 0, "the hash is another"
+    digest = rows_digest()
+    digest.update(rows.encode())
+    record = (folder / "dataset.json").read_text().replace(made["hash"], digest.hexdigest())
+    (folder / "dataset.json").write_text(record)
+    check = shell("dataset", "pairs", "p", "--check")
+    assert check.code == 1 and "1 of 2" in check.out and "not the one of its source" in check.out
