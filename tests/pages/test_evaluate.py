@@ -63,6 +63,7 @@ def test_a_model_can_stand_beside_itself_with_constrained_calls(
 ) -> None:
     monkeypatch.setattr(supervisor, "_launch", lambda *_, **__: None)  # a job is made, no process is started
     app = open_page(PAGE)
+    app.multiselect(key="evaluate_models").set_value(["smollm2-135m"])
     app.session_state["evaluate_beside"] = ["gold"]
     app.session_state["evaluate_calls"] = calls
     app.run()
