@@ -66,6 +66,11 @@ class Vocabulary:
         with self._lock:
             return decoded(self._tokenizer, list(ids))
 
+    def spelled(self, ids: Sequence[int]) -> str:
+        """The text of tokens, control tokens included."""
+        with self._lock:
+            return str(self._tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+
     def texts(self, ids: Sequence[int]) -> list[str]:
         """What each token says by itself; where that is a part of a character only, how the vocabulary spells it."""
         with self._lock:
@@ -92,8 +97,7 @@ class Vocabulary:
     def _text(self, ids: list[int]) -> list[Piece]:
         if not ids:
             return []
-        with self._lock:
-            text = str(self._tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+        text = self.spelled(ids)
         # The words before the tools name the marks too, so what counts is the last opening mark before the closing ones.
         first = text.rfind(TOOLS[0], 0, text.find(f"\n{TOOLS[1]}") + 1)
         last = text.find(f"\n{TOOLS[1]}", first) + 1

@@ -9,16 +9,19 @@ from lamsim_core.environment import ToolSpec
 from lamsim_core.errors import NotFoundError
 from lamsim_core.feedback import action_checks, final_checks
 from lamsim_core.models.registry import ModelEntry, list_models, reached
+from lamsim_core.settings import Settings
 from lamsim_core.tasks import Template, load_templates
 from lamsim_core.tools import Category, categories, every_category
 from lamsim_core.tools.held_out import held_out_tool, split_rules
 from lamsim_core.ui.adapters import draw_adapter, draw_earlier_merges, draw_merges, merges_of
+from lamsim_core.ui.doctor_view import draw_doctor
 from lamsim_core.ui.draw import chip, clean, failure, guard, label, untrusted_json, untrusted_prose
 from lamsim_core.ui.jobs import Jobs
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.tables import BADGE_BLUE, BADGE_GREEN, BADGE_GREY, BADGE_ORANGE, badge_column, button_column
 from lamsim_core.ui.terms import category_option, template_title
 from lamsim_core.ui.tool_trial import draw_trial
+from lamsim_core.ui.training import is_here
 from lamsim_core.ui.wording import spaced
 
 ALL = "All categories"
@@ -293,6 +296,8 @@ def _draw_model(studio: Studio, entry: ModelEntry, merges: Jobs) -> None:
         )
         if entry.why_not is not None:
             st.caption(f":orange[:material/info:] {label(entry.why_not, limit=800)}")
+        elif entry.needs_memory and is_here(studio.settings, entry.base or entry.name):
+            draw_doctor(studio.settings, entry)
         if entry.adapter is not None:
             with guard():
                 draw_adapter(studio, entry, merges)

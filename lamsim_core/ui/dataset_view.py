@@ -1,7 +1,5 @@
 """The Datasets page's second half: the frozen versions, and one of them with its rows, card and exports."""
 
-from typing import Any
-
 import streamlit as st
 
 from lamsim_core.curate.card import card
@@ -9,21 +7,24 @@ from lamsim_core.curate.export import FORMS, Form, export_lines
 from lamsim_core.curate.folder import Listing, load_rows
 from lamsim_core.curate.select import funnel
 from lamsim_core.curate.verifying import group_of
-from lamsim_core.records import Dataset
+from lamsim_core.records import Dataset, Recipe
 from lamsim_core.settings import Settings
-from lamsim_core.ui import terms
+from lamsim_core.ui import forms, terms
 from lamsim_core.ui.charts import NEUTRAL, count_bars, draw_chart
 from lamsim_core.ui.curating import hide_dataset, rows_of, show_dataset
 from lamsim_core.ui.dataset_diff import draw_differences, draw_rebuild
+from lamsim_core.ui.dataset_rows import read_rows
 from lamsim_core.ui.draw import chip, clean, label, untrusted
 from lamsim_core.ui.making import MAKES
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.pair_view import draw_label, draw_pair, group_title
 from lamsim_core.ui.tables import button_column
+from lamsim_core.ui.token_view import draw_tokens
+from lamsim_core.ui.training import is_here
 from lamsim_core.ui.training_row import draw_row
 from lamsim_core.ui.wording import moment, spaced
 
-TABS = ["Rows", "What is in it", "Since the earlier version", "Card", "Make it again"]
+TABS = ["Rows", "As tokens", "What is in it", "Since the earlier version", "Card", "Make it again"]
 FORM_TITLES: dict[Form, str] = {
     "trl": "TRL and Hugging Face (messages and tools)",
     "openai": "OpenAI fine-tuning (arguments as strings)",
@@ -80,10 +81,13 @@ def draw_dataset(studio: Studio, dataset: Dataset) -> None:
                 _draw_exports(studio.settings, dataset)
                 st.button("Close", key=f"close.{dataset.id}", icon=":material/close:", on_click=hide_dataset)
         st.caption(label(f"Frozen {moment(dataset.created)} · never changed since · {dataset.id}"))
-        rows, content, since, text, again = st.tabs(TABS, key=f"tabs.{dataset.id}", on_change="rerun")
+        rows, tokens, content, since, text, again = st.tabs(TABS, key=f"tabs.{dataset.id}", on_change="rerun")
         if rows.open:
             with rows:
                 (draw_rows if dataset.kind == "sft" else draw_turns)(studio.settings, dataset)
+        if tokens.open:
+            with tokens:
+                draw_as_tokens(studio.settings, dataset)
         if content.open:
             with content:
                 _draw_content(dataset)
@@ -98,20 +102,9 @@ def draw_dataset(studio: Studio, dataset: Dataset) -> None:
                 draw_rebuild(studio, dataset)
 
 
-def _rows(settings: Settings, dataset: Dataset) -> list[dict[str, Any]]:
-    """The rows, read and checked against their hash, kept for a while: they never change."""
-    remember = st.cache_resource(max_entries=2, ttl="15m", show_spinner="Reading the rows")
-    rows: list[dict[str, Any]] = remember(_read_rows)(str(settings.home), dataset.id, settings)
-    return rows
-
-
-def _read_rows(home: str, dataset_id: str, _settings: Settings) -> list[dict[str, Any]]:
-    return load_rows(_settings, dataset_id)
-
-
 def draw_rows(settings: Settings, dataset: Dataset) -> None:
     """One row at a time, as the model will see it, with what it is trained on marked."""
-    rows = _rows(settings, dataset)
+    rows = read_rows(settings, dataset)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         number = st.pagination(len(rows), key=f"row.{dataset.id}")
         link(
@@ -125,7 +118,7 @@ def draw_rows(settings: Settings, dataset: Dataset) -> None:
 
 def draw_turns(settings: Settings, dataset: Dataset) -> None:
     """One pair or labelled message at a time; some of one group, when one is chosen."""
-    rows = _rows(settings, dataset)
+    rows = read_rows(settings, dataset)
     groups = dataset.counts.get("pair") or dataset.counts.get("label") or {}
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         chosen = st.pills(
@@ -139,6 +132,30 @@ def draw_turns(settings: Settings, dataset: Dataset) -> None:
         number = st.pagination(len(shown), key=f"row.{dataset.id}.{chosen or 'all'}")
     row = shown[number - 1]
     (draw_pair if dataset.kind == "preference" else draw_label)(row)
+
+
+def draw_as_tokens(settings: Settings, dataset: Dataset) -> None:
+    """One row at a time, token by token, as a model of choice would be trained on it."""
+    left, right = st.columns([2, 1])
+    with left:
+        choices = forms.model_choices(settings, plain=False, adapters=False)
+        base = forms.pick_model(choices, "tokens_base", text="As it is read by")
+    longest = right.number_input(
+        "Longest row",
+        128,
+        32_768,
+        Recipe().max_length,
+        128,
+        key="tokens_longest",
+        help="Tokens. Longer rows are dropped, never cut.",
+    )
+    if base.why_not is not None or not is_here(settings, base.name):
+        st.info(
+            label(base.why_not or "This model is not on this machine yet. The Train page fetches it."),
+            icon=":material/cloud_off:",
+        )
+        return
+    draw_tokens(settings, dataset, read_rows(settings, dataset), base.name, int(longest), f"tokens.{dataset.id}")
 
 
 def _draw_content(dataset: Dataset) -> None:

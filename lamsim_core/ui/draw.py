@@ -18,6 +18,7 @@ import streamlit as st
 from lamsim_core.canonical import new_id
 from lamsim_core.errors import LamsimError
 
+Emphasis = Literal["bold", "italic"]
 Color = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "primary"]
 
 log = logging.getLogger("lamsim.ui")
@@ -78,14 +79,17 @@ def untrusted(text: str, *, language: str | None = None, height: int | None = No
     _say_cut(len(text))
 
 
-def untrusted_marked(parts: Iterable[tuple[str, Color | None]]) -> None:
+def untrusted_marked(parts: Iterable[tuple[str, Color | None]], emphasis: Emphasis | None = None) -> None:
     """Draw texts that follow one another in one paragraph, each on a background of its colour or on none.
 
-    Blanks, tabs and line ends are drawn as signs, so that nothing of a text is lost.
+    Blanks, tabs and line ends are drawn as signs, so that nothing of a text is lost. With ``emphasis`` every text is bold
+    or italic too, for whoever cannot tell the colours apart.
     """
+    around = {"bold": "**", "italic": "*", None: ""}[emphasis]
     drawn = []
     for text, color in parts:
         plain = label(text[:LONGEST_CELL].translate(_SIGNS))
+        plain = f"{around}{plain}{around}" if plain else plain
         drawn.append(plain if color is None else f":{color}-background[{plain}]")
     # Between two parts a line may end, and no address may come about from what is harmless in each of them.
     st.markdown(_SEAM.join(drawn))

@@ -114,7 +114,7 @@ def _draw_prompt(exact: Exact, key: str) -> None:
         st.dataframe(
             {
                 "Place": list(range(1, len(exact.ids) + 1)),
-                "Token": [_shown(text) for text in exact.texts],
+                "Token": [shown(text) for text in exact.texts],
                 "Id": list(exact.ids),
             },
             hide_index=True,
@@ -123,10 +123,11 @@ def _draw_prompt(exact: Exact, key: str) -> None:
         )
         return
     with st.container(height=SCROLLED, gap="small"):
-        _draw_pieces(exact.pieces, key)
+        draw_pieces(exact.pieces, key)
 
 
-def _draw_pieces(pieces: Sequence[Piece], key: str) -> None:
+def draw_pieces(pieces: Sequence[Piece], key: str) -> None:
+    """What a model reads: control tokens as chips, the tools folded, other text as it is."""
     waiting: list[Piece] = []
     for number, piece in enumerate(pieces):
         if piece.kind == "special" or not piece.text.strip():
@@ -152,7 +153,7 @@ def _draw_marks(pieces: Sequence[Piece]) -> None:
     if any(piece.kind == "special" for piece in pieces):
         with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
             for piece in pieces:
-                chip(_shown(piece.text), color="violet" if piece.kind == "special" else "gray")
+                chip(shown(piece.text), color="violet" if piece.kind == "special" else "gray")
 
 
 def _draw_text(text: str) -> None:
@@ -179,14 +180,14 @@ def _draw_written(written: Sequence[Written], key: str) -> None:
     least = min(written, key=lambda token: token.probability)
     sure = percent(sum(token.probability for token in written) / len(written))
     st.caption(
-        label(f"Least sure: {_shown(least.text)} with {percent(least.probability, 1)}. On average {sure} a token.")
+        label(f"Least sure: {shown(least.text)} with {percent(least.probability, 1)}. On average {sure} a token.")
     )
     fold = st.expander("As a table", icon=":material/table:", type="compact", key=f"{key}-table", on_change="rerun")
     if fold.open:
         fold.dataframe(
             {
                 "Place": list(range(1, len(written) + 1)),
-                "Token": [_shown(token.text) for token in written],
+                "Token": [shown(token.text) for token in written],
                 "Id": [token.id for token in written],
                 "Probability": [token.probability for token in written],
             },
@@ -206,6 +207,6 @@ def colour_of(token: Written) -> Color | None:
     return next(color for least, color, _ in SURE if token.probability >= least)
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A token in a cell or chip, blanks visible."""
     return clean(text.replace(" ", "·").replace("\n", "⏎").replace("\t", "⇥"), limit=80)

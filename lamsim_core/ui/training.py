@@ -15,12 +15,15 @@ from lamsim_core.models.provision import models_folder
 from lamsim_core.models.registry import list_models
 from lamsim_core.records import Dataset, Recipe
 from lamsim_core.settings import Settings
-from lamsim_core.train.preflight import Preflight, preflight
+from lamsim_core.train.apart import preflight_apart
+from lamsim_core.train.preflight import Preflight
 from lamsim_core.ui import forms
 from lamsim_core.ui.curating import version_title
-from lamsim_core.ui.draw import label
+from lamsim_core.ui.dataset_rows import read_rows
+from lamsim_core.ui.draw import guard, label
 from lamsim_core.ui.jobs import Jobs, start_button
 from lamsim_core.ui.page import Studio, link
+from lamsim_core.ui.token_view import draw_tokens
 from lamsim_core.ui.wording import amount, duration, percent
 
 TOO_LONG = "longer than allowed; rows are never cut."
@@ -61,6 +64,8 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         try:
             found = look_ahead(studio.settings, dataset, base.name, recipe)
             draw_preflight(found)
+            if st.button("See the rows as tokens", key="train_peek", icon=":material/visibility:", type="tertiary"):
+                _peek(studio.settings, dataset, base.name, recipe.max_length)
             why_not = nothing_to_train(found, recipe)
         except LamsimError as error:
             why_not = str(error)
@@ -77,6 +82,12 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         st.warning(label(why_not, limit=600), icon=":material/block:")
     said = f"{params['name']}: {base.name} on {dataset.name}"
     start_button(studio, "train", params, jobs, name=said, text="Train", why_not=why_not)
+
+
+@st.dialog("Rows as training reads them", width="large", icon=":material/visibility:")  # type: ignore[untyped-decorator]
+def _peek(settings: Settings, dataset: Dataset, base: str, max_length: int) -> None:
+    with guard():
+        draw_tokens(settings, dataset, read_rows(settings, dataset), base, max_length, f"peek.{dataset.id}")
 
 
 def _draw_no_dataset() -> None:
@@ -217,7 +228,7 @@ def look_ahead(settings: Settings, dataset: Dataset, base: str, recipe: Recipe) 
 
 
 def _look_ahead(home: str, dataset_id: str, base: str, recipe: str, _settings: Settings) -> Preflight:
-    return preflight(_settings, dataset_id, base, Recipe.model_validate_json(recipe))
+    return preflight_apart(_settings, dataset_id, base, Recipe.model_validate_json(recipe))
 
 
 def draw_preflight(found: Preflight) -> None:
