@@ -9,7 +9,6 @@ from lamsim_core.environment import ToolSpec
 from lamsim_core.errors import NotFoundError
 from lamsim_core.feedback import action_checks, final_checks
 from lamsim_core.models.registry import ModelEntry, list_models, reached
-from lamsim_core.settings import Settings
 from lamsim_core.tasks import Template, load_templates
 from lamsim_core.tools import Category, categories, every_category
 from lamsim_core.tools.held_out import held_out_tool, split_rules

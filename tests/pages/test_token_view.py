@@ -1,5 +1,6 @@
 """Rows token by token: found, coloured in more than one way, and marked where they get too long. No model is needed."""
 
+import re
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from lamsim_core.ui import dataset_view, doctor_view, token_view, training
 from lamsim_core.ui.token_view import DROPPED, MASKED, TEMPLATE, found_rows
 from tests.pages.driving import open_page, texts
 from tests.pages.standing import standing_dataset
-from tests.ui.test_draw import HOSTILE
+from tests.ui.test_draw import HOSTILE, specials
 
 WORDS = ["<|im_start|>", "user\nHi", "<|im_end|>", "no", "pe", "yes", "<|im_end|>"]
 
@@ -138,9 +139,11 @@ def test_hostile_tokens_are_text(dataset: Dataset, monkeypatch: pytest.MonkeyPat
     words = ["<|im_start|>", "\n".join(HOSTILE), "<|im_end|>", HOSTILE[0], HOSTILE[2], HOSTILE[5], "**]x[*"]
     monkeypatch.setattr(token_view, "load_sheet", lambda *_: sheet_of(dataset.rows, words))
     app = open_tokens(dataset)
-    drawn = "\n".join(each.value for each in app.markdown if "-background[" in each.value)
-    assert "](http" not in drawn and "<img" not in drawn and "://" not in drawn
-    assert "\\*\\*\\]x\\[\\*" in drawn
+    drawn = [each.value for each in app.markdown if "-background[" in each.value and "bold" not in each.value]
+    assert len(drawn) == 2
+    for text in drawn:
+        inside = re.sub(r":(?:green|orange)-background\[(\*+)(.*?)\1\](?=\u200b|$)", r"\2", text)
+        assert specials(inside) == [] and "://" not in inside, inside
 
 
 def test_the_train_page_opens_the_same_view(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
