@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeVar
 
+from lamsim_core.canonical import derive_seed
 from lamsim_core.errors import InvalidInputError
 
 Item = TypeVar("Item")
@@ -63,7 +64,8 @@ def over_size(
     """For each item whether it must go, so that ``most`` are kept, or all when there are no more.
 
     Every cell keeps the same part of its items, to within one, so shares stay as they are. Within a cell groups take
-    turns: of each the first item, then of each the second, and so on, in the order of the items.
+    turns: of each the first item, then of each the second, and so on. Which groups the last turn still reaches is drawn by
+    their names, so it does not hang on the order of the items and is the same for other items of the same groups.
 
     Args:
         items: in the order of preference.
@@ -71,14 +73,17 @@ def over_size(
         group: what takes turns.
         most: how many are kept.
     """
-    cells: dict[Hashable, list[tuple[int, int]]] = {}
+    cells: dict[Hashable, list[tuple[int, int, int]]] = {}
+    drawn: dict[str, int] = {}
     turns: Counter[tuple[Hashable, str]] = Counter()
     for place, item in enumerate(items):
-        where = cell(item)
-        cells.setdefault(where, []).append((turns[where, group(item)], place))
-        turns[where, group(item)] += 1
+        where, name = cell(item), group(item)
+        if name not in drawn:
+            drawn[name] = derive_seed("turn", name)
+        cells.setdefault(where, []).append((turns[where, name], drawn[name], place))
+        turns[where, name] += 1
     rooms = _parts_of(most, [len(each) for each in cells.values()])
-    kept = {place for each, room in zip(cells.values(), rooms, strict=True) for _, place in sorted(each)[:room]}
+    kept = {place for each, room in zip(cells.values(), rooms, strict=True) for *_, place in sorted(each)[:room]}
     return [place not in kept for place in range(len(items))]
 
 

@@ -177,7 +177,10 @@ def curating(
             Path(home), tasks, on_progress=lambda said: print(f"{said.capitalize()}.", file=sys.stderr, flush=True)
         )
     rows = [
-        *((step.capitalize(), f"{seconds:.2f} s") for step, seconds in found.seconds.items()),
+        *(
+            (step.capitalize(), f"{seconds:.2f} s, of the processor {found.processor_seconds[step]:.2f} s")
+            for step, seconds in found.seconds.items()
+        ),
         *((f"Rows by {policy}", f"{number:,}") for policy, number in found.by_policy.items()),
         *((reason.capitalize(), f"{number:,}") for reason, number in found.left_out.items()),
     ]
@@ -185,7 +188,8 @@ def curating(
         found.model_dump(mode="json"),
         [
             Table(("what", "here"), rows),
-            f"{found.rows:,} verified training rows of {found.tasks:,} tasks: {found.rows_per_hour:,.0f} rows an hour. "
+            f"{found.rows:,} verified training rows of {found.tasks:,} tasks: {found.rows_per_hour:,.0f} rows an hour, "
+            f"{found.rows_per_processor_hour:,.0f} by processor time. "
             f"Before anything is chosen, {found.attempts_per_hour:,.0f} verified attempts an hour. Load {found.load:.1f}.",
         ],
     )

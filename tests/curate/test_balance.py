@@ -80,3 +80,12 @@ def test_a_cut_after_shares_leaves_the_shares_as_they_are(items: list[str], most
     kept = [item for item, gone in zip(left, over, strict=True) if not gone]
     if "b" in left or "c" in left:
         assert abs(kept.count("a") - len(kept) / 2) <= 1
+
+
+@given(st.permutations([name for name in "abcdefgh" for _ in range(2)]), st.integers(1, 8))
+def test_which_groups_the_last_turn_reaches_does_not_hang_on_the_order(items: list[str], most: int) -> None:
+    def kept(items: list[str]) -> list[str]:
+        over = over_size(items, lambda item: None, str, most)
+        return sorted(item for item, gone in zip(items, over, strict=True) if not gone)
+
+    assert kept(items) == kept(sorted(items)) and len(set(kept(items))) == most
