@@ -58,6 +58,8 @@ def freeze(
             "A dataset's name has 1 to 80 letters, digits, spaces and . _ + -, and begins with a letter or digit; "
             f"got {name[:100]!r}."
         )
+    if kind != "sft" and selection.weigh == "all":
+        raise InvalidInputError("Only whole attempts can be unfiltered; pairs and labels hold what was verified.")
     make = to_row or row_maker(selection)
     settings = store.settings
     created = now()

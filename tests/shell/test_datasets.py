@@ -36,6 +36,7 @@ def test_the_rules_are_those_of_the_page(shell: Shell, home: Settings, tmp_path:
         (("--policy-share", "Gold=0.5"), "cannot have a share"),
         (("--policy-share", "gold=x"), "is no share"),
         (("--weigh", "some"), "'some' is not one of"),
+        (("--weigh", "all", "--make", "labels"), "Only whole attempts can be unfiltered"),
         (("--looks", "odd"), "'odd' is not one of"),
         (("--sql", "DROP TABLE marks"), "not DROP"),
         (("--since", "yesterday"), "is no time"),
