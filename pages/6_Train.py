@@ -20,7 +20,7 @@ with guard():
     with right:  # first, because counting what would be trained on the left can take a while
         job_id, adapter = what_to_show(studio.settings, jobs)
         if adapter is not None:
-            draw_adapter(adapter)
+            draw_adapter(studio, adapter)
         if job_id is not None:
             job_panel(studio, job_id, lambda job, status: draw_run(studio, job, status), stop_text="Stop and save")
         elif adapter is None:

@@ -8,6 +8,7 @@ from lamsim_core.ui.draw import guard
 from lamsim_core.ui.evaluating import draw_going, reliability_of, setup, unfinished, what_to_show
 from lamsim_core.ui.evaluation_view import draw_evaluation, draw_evaluations, draw_none
 from lamsim_core.ui.jobs import job_list, job_panel, jobs_of
+from lamsim_core.ui.leaderboard_view import benchmark_of, draw_leaderboard
 from lamsim_core.ui.page import start_page
 
 studio = start_page(
@@ -32,9 +33,10 @@ with guard():
         if job_id is not None:
             job_panel(studio, job_id, lambda job, status: draw_going(studio, job, status))
         if shown is not None:
-            draw_evaluation(found[shown], reliability_of(jobs, shown))
+            draw_evaluation(studio, found[shown], reliability_of(jobs, shown))
         elif job_id is None and run is None:
             draw_none(studio)
         job_list(unfinished(jobs), "evaluate", shown=job_id, title="Not finished")
+        draw_leaderboard(list(found.values()), benchmark_of(studio, runs))
         draw_evaluations(list(found.values()), shown)
         job_list(runs, "bfcl", shown=run, title="BFCL")

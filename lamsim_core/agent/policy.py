@@ -85,6 +85,11 @@ class ModelPolicy:
         return self.backend.stream(conversation(task, steps), task.tools, self._sampling, seed, should_stop)
 
 
+def drawing(policy: Policy, sampling: Sampling) -> Policy:
+    """The same policy with its replies drawn in another way, on the same loaded model; one without a model as it is."""
+    return ModelPolicy(policy.backend, sampling) if isinstance(policy, ModelPolicy) else policy
+
+
 class GoldPolicy:
     """The reference solution: its calls turn by turn, then its closing message."""
 

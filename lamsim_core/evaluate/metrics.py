@@ -3,8 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from lamsim_core.evaluate.statistics import bootstrap_interval, mcnemar_p, pass_hat_k, wilson_interval
-from lamsim_core.records import Comparison, EvaluationRow, PolicyInfo, Task, Trajectory
+from lamsim_core.evaluate.statistics import (
+    bootstrap_interval,
+    cluster_interval,
+    mcnemar_p,
+    pass_hat_k,
+    wilson_interval,
+)
+from lamsim_core.records import Comparison, EvaluationRow, PolicyInfo, Sampling, Split, Task, Trajectory, Trials
 
 Outcomes = dict[tuple[str, int], bool]
 """Whether each planned attempt passed, by task key and attempt, in the order of the plan."""
@@ -24,9 +30,16 @@ def outcomes(tasks: Sequence[Task], attempts: int, trajectories: Iterable[Trajec
 
 
 def evaluation_row(
-    policy: PolicyInfo, run: str, tasks: Sequence[Task], attempts: int, trajectories: Sequence[Trajectory]
+    policy: PolicyInfo,
+    run: str,
+    tasks: Sequence[Task],
+    attempts: int,
+    trajectories: Sequence[Trajectory],
+    *,
+    split: Split | None = None,
+    trials: Trials | None = None,
 ) -> EvaluationRow:
-    """One policy's result on the plan."""
+    """One policy's result on the plan. Trajectories beyond the plan are passed over."""
     found = outcomes(tasks, attempts, trajectories)
     finished = [each for each in trajectories if (each.task.key, each.attempt) in found]
     passed = sum(found.values())
@@ -40,6 +53,7 @@ def evaluation_row(
     failed = sum(1 for classes in mistakes if classes)
     return EvaluationRow(
         policy=policy,
+        split=split,
         planned=len(found),
         finished=len(finished),
         passed=passed,
@@ -52,6 +66,28 @@ def evaluation_row(
         by_category=_by_category(tasks, found),
         mean_seconds=sum(each.seconds for each in finished) / len(finished) if finished else None,
         run=run,
+        trials=trials,
+    )
+
+
+def trials_of(
+    run: str, sampling: Sampling | None, tasks: Sequence[Task], attempts: int, trajectories: Sequence[Trajectory]
+) -> Trials:
+    """What came of several sampled attempts at each task."""
+    found = outcomes(tasks, attempts, trajectories)
+    passed = Counter(key for (key, _), good in found.items() if good)
+    passes = [passed[task.key] for task in tasks]
+    low, high = cluster_interval([count / attempts for count in passes])
+    return Trials(
+        run=run,
+        sampling=sampling,
+        attempts=attempts,
+        passes=tuple(passes),
+        finished=sum((each.task.key, each.attempt) in found for each in trajectories),
+        pass_rate=sum(passes) / (attempts * len(passes)),
+        low=low,
+        high=high,
+        all_pass=tuple(pass_hat_k(passes, attempts, k) for k in range(1, attempts + 1)),
     )
 
 
@@ -62,8 +98,10 @@ def _by_category(tasks: Sequence[Task], found: Outcomes) -> dict[str, tuple[int,
     return {name: (passed[name], planned[name]) for name in sorted(planned)}
 
 
-def compare(first: str, second: str, first_found: Outcomes, second_found: Outcomes) -> Comparison:
-    """Two policies on the same planned attempts, paired.
+def compare(
+    first: str, second: str, first_found: Outcomes, second_found: Outcomes, split: Split | None = None
+) -> Comparison:
+    """Two policies on the same planned attempts, paired; with ``split``, those of that split.
 
     Raises:
         ValueError: the two were not planned alike, or nothing was planned.
@@ -76,6 +114,7 @@ def compare(first: str, second: str, first_found: Outcomes, second_found: Outcom
     return Comparison(
         first=first,
         second=second,
+        split=split,
         both=pairs[True, True],
         only_first=pairs[True, False],
         only_second=pairs[False, True],

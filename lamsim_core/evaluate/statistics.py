@@ -14,7 +14,7 @@ _AT_ONCE = 2_000_000
 """Numbers drawn at a time, which bounds the memory at about 16 MB."""
 
 
-def wilson_interval(passed: int, planned: int) -> tuple[float, float]:
+def wilson_interval(passed: float, planned: int) -> tuple[float, float]:
     """The 95 % Wilson score interval of a rate.
 
     With p = passed / planned, n = planned and z = 1.96:
@@ -104,6 +104,25 @@ def bootstrap_interval(first: Sequence[float], second: Sequence[float], *, seed:
     edge = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(np.concatenate(means), [edge, 100 - edge])
     return float(low), float(high)
+
+
+def cluster_interval(shares: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of a pass rate from several attempts at each task.
+
+    Args:
+        shares: for each task, the share of its attempts that passed.
+        seed: of the random resamples.
+
+    Attempts at one task resemble each other, so they are no independent tries: the bootstrap of ``bootstrap_interval``
+    draws whole tasks. Where every task has the same share, as when nothing passed, resampling finds no spread at all
+    and would claim certainty; the Wilson interval with one try for each task stands in.
+
+    Returns:
+        Lower and upper bound; (0, 1) without tasks.
+    """
+    if len(set(shares)) < 2:
+        return wilson_interval(sum(shares), len(shares))
+    return bootstrap_interval([0.0] * len(shares), shares, seed=seed)
 
 
 def pass_hat_k(passed: Sequence[int], attempts: int, k: int) -> float:

@@ -48,6 +48,7 @@ from lamsim_core.records.curation import (
     Preset,
     Recipe,
     Selection,
+    Trials,
     Weigh,
 )
 from lamsim_core.records.review import Rejudgement, Rescore, Review, ReviewAnswer, VerdictChange
@@ -101,6 +102,7 @@ __all__ = [
     "ToolLooks",
     "ToolSchema",
     "Trajectory",
+    "Trials",
     "Usage",
     "Verdict",
     "VerdictChange",

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from lamsim_core.records.attempt import PolicyInfo
+from lamsim_core.records.attempt import PolicyInfo, Sampling
 from lamsim_core.records.base import Record, Split, TaskKind, ToolLooks
 
 HeldOutSplit = Literal["unseen_instances", "unseen_tools", "unseen_categories"]
@@ -179,10 +179,32 @@ class Adapter(Record):
     job: str | None = None
 
 
+class Trials(Record):
+    """Sampled attempts, several at each task, beside those an evaluation compares by: how reliably a policy passes."""
+
+    run: str
+    sampling: Sampling | None
+    """How replies were drawn; None when no model acted."""
+    attempts: int
+    """At each task."""
+    passes: tuple[int, ...]
+    """How many of them passed, for each task in the order of the plan."""
+    finished: int
+    """Attempts at all tasks together that came to their end."""
+    pass_rate: float
+    low: float
+    high: float
+    """95 % interval of the pass rate by a bootstrap over tasks."""
+    all_pass: tuple[float, ...]
+    """pass^1, pass^2, ...: the chance that so many attempts at a task all pass."""
+
+
 class EvaluationRow(Record):
-    """One policy's result on the tasks of an evaluation."""
+    """One policy's result on the tasks of an evaluation, or on those of one of its splits."""
 
     policy: PolicyInfo
+    split: Split | None = None
+    """Whose tasks; None for all of the evaluation's."""
     planned: int
     """Attempts planned: the denominator."""
     finished: int
@@ -200,6 +222,8 @@ class EvaluationRow(Record):
     """Passed and planned, by category."""
     mean_seconds: float | None
     run: str
+    trials: Trials | None = None
+    """What came of sampled attempts at the first of these tasks, where some were asked for."""
 
 
 class Comparison(Record):
@@ -207,6 +231,8 @@ class Comparison(Record):
 
     first: str
     second: str
+    split: Split | None = None
+    """Whose tasks; None for all of the evaluation's."""
     both: int
     only_first: int
     only_second: int
@@ -227,8 +253,23 @@ class Evaluation(Record):
     name: str
     created: str
     split: Split
+    """The first of the splits."""
+    splits: tuple[Split, ...] = ()
+    """All of them, with as many tasks each; empty for ``split`` alone."""
     task_keys: tuple[str, ...]
     attempts: int
     rows: tuple[EvaluationRow, ...]
+    """Policy by policy: over all tasks, and where there are several splits, on each of them."""
     comparisons: tuple[Comparison, ...]
     seconds: float
+    job: str | None = None
+    """The job that made it."""
+    asked: dict[str, JsonValue] = Field(default_factory=dict)
+    """The parameters of that job; empty in records from before they were kept."""
+    versions: dict[str, str] = Field(default_factory=dict)
+    """Versions of the product and of what it ran on."""
+
+    @property
+    def parts(self) -> tuple[Split, ...]:
+        """Every split it has tasks of."""
+        return self.splits or (self.split,)

@@ -1,6 +1,5 @@
-"""Commands that do the work: explore, train, evaluate. They run in the foreground; the app lists them as jobs too."""
+"""Commands that do the work: explore, train. They run in the foreground; the app lists them as jobs too."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -11,7 +10,7 @@ from lamsim_core.records import Mode, Recipe, Split
 from lamsim_core.settings import Settings, get_settings
 from lamsim_core.shell.catalog import Category, Template
 from lamsim_core.shell.foreground import follow, run_in_foreground
-from lamsim_core.shell.output import Report, Table, command
+from lamsim_core.shell.output import Report, command
 
 Precision = Literal["nf4", "bf16", "fp32"]
 Executor = Literal["local", "ray"]
@@ -48,7 +47,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the shell."""
     command(app, "explore")(explore)
     command(app, "train")(train)
-    command(app, "evaluate")(evaluate)
 
 
 def explore(
@@ -114,7 +112,7 @@ def explore(
         "max_seconds": max_seconds,
         **given,
         **({} if executor == "local" else {"executor": executor, "workers": workers, "address": address}),
-        **_common(
+        **common(
             settings,
             tasks,
             attempts,
@@ -214,86 +212,7 @@ def _resume(settings: Settings, job: str) -> dict[str, Any]:
     return follow(settings, job)
 
 
-def evaluate(
-    model: Annotated[list[str], typer.Option("--model", help="A model, or gold, random, noop; give it once for each.")],
-    split: Annotated[Split, typer.Option("--split", help="Which part of the tasks.")] = "unseen_instances",
-    tasks: Tasks = 50,
-    attempts: Attempts = 1,
-    temperature: Temperature = 0.0,
-    constrained: Constrained = False,
-    seed: Seed = 0,
-    category: Category = None,
-    template: Template = None,
-    max_steps: MaxSteps = None,
-    max_new_tokens: MaxNewTokens = None,
-    quantisation: Quantisation = None,
-    batch: Batch = None,
-    name: Annotated[str, typer.Option("--name", help="What the evaluation is called.")] = "",
-    report: Annotated[Path | None, typer.Option("--report", help="Also write a Markdown report to this file.")] = None,
-) -> Report:
-    """Try several models on the same held-out attempts, and say how they differ and how sure that is."""
-    from lamsim_core.evaluate.job import read_evaluation
-    from lamsim_core.evaluate.report import report as markdown
-    from lamsim_core.evaluate.report import sentence
-
-    if report is not None and not report.parent.is_dir():
-        raise typer.BadParameter(f"--report: there is no folder {report.parent}.")  # now, not after the work
-    settings = get_settings()
-    params = {
-        "models": list(model),
-        "split": split,
-        "name": name,
-        **_common(
-            settings,
-            tasks,
-            attempts,
-            temperature,
-            constrained,
-            seed,
-            category,
-            template,
-            max_steps,
-            max_new_tokens,
-            quantisation,
-            batch,
-        ),
-    }
-    job, result = run_in_foreground(settings, "evaluate", params, name or f"{', '.join(model)} on {split}")
-    evaluation = read_evaluation(settings, job)
-    if report is not None:
-        report.write_text(markdown(evaluation), encoding="utf-8")
-    rows = [
-        (
-            row.policy.label,
-            f"{row.passed} of {row.planned}",
-            f"{row.pass_rate:.1%}",
-            f"{row.low:.1%} to {row.high:.1%}",
-            "" if row.errors_per_100 is None else f"{row.errors_per_100:.1f}",
-        )
-        for row in evaluation.rows
-    ]
-    reliability = result["reliability"]
-    labels = [row.policy.label for row in evaluation.rows]
-    steady = [(who, *(f"{share:.1%}" for share in reliability[who])) for who in labels]
-    head = ("all of k attempts pass, k =", *(str(k + 1) for k in range(attempts)))
-    return Report(
-        {
-            "evaluation": evaluation.id,
-            "job": job,
-            **evaluation.model_dump(mode="json", exclude={"id", "task_keys"}),
-            "reliability": reliability,
-            "report": None if report is None else str(report),
-        },
-        [
-            Table(("policy", "passed", "pass rate", "95 % interval", "errors per 100 actions"), rows),
-            *([Table(head, steady)] if attempts > 1 else []),
-            *(sentence(each) for each in evaluation.comparisons),
-            f"Evaluation {evaluation.id}, job {job}.",
-        ],
-    )
-
-
-def _common(
+def common(
     settings: Settings,
     tasks: int,
     attempts: int,
@@ -307,7 +226,7 @@ def _common(
     quantisation: str | None,
     batch: int | None,
 ) -> dict[str, Any]:
-    """Parameters explore and evaluate share; limits that are not given come from the settings."""
+    """Parameters that explore and evaluate share; limits that are not given come from the settings."""
     return {
         "tasks": tasks,
         "attempts": attempts,

@@ -83,7 +83,8 @@ def progress(
         "GROUP BY ALL ORDER BY first, run",
         params,
     )
-    evaluated = {row.run for evaluation in evaluations(index) for row in evaluation.rows}
+    rows_made = [row for evaluation in evaluations(index) for row in evaluation.rows]
+    evaluated = {row.run for row in rows_made} | {row.trials.run for row in rows_made if row.trials is not None}
     policies: dict[tuple[str, str | None], dict[str, Any]] = {}
     runs: dict[tuple[str, str | None], list[RunResult]] = {}
     for row in rows:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from lamsim_core.records import Comparison, Evaluation, EvaluationRow
+from lamsim_core.records import Comparison, Evaluation, EvaluationRow, Split
 from lamsim_core.store import Index
 from lamsim_core.store.queries import evaluations
 
@@ -23,11 +23,16 @@ class Measured(NamedTuple):
         """What it was tried on, in words."""
         evaluation = self.evaluation
         times = "" if evaluation.attempts == 1 else f", {evaluation.attempts} attempts each"
-        return f"{len(evaluation.task_keys):,} tasks of {evaluation.split.replace('_', ' ')}{times}"
+        return f"{self.row.planned // evaluation.attempts:,} tasks of {self.split.replace('_', ' ')}{times}"
+
+    @property
+    def split(self) -> Split:
+        """Whose tasks they were."""
+        return self.row.split or self.evaluation.split
 
 
 def measured(index: Index, adapters: Collection[str], base: str) -> tuple[Measured, ...]:
-    """Every stored result of an adapter, the newest first.
+    """Every stored result of an adapter, the newest first; of an evaluation of several splits, one for each.
 
     Args:
         index: the store's.
@@ -36,10 +41,14 @@ def measured(index: Index, adapters: Collection[str], base: str) -> tuple[Measur
     """
     found = []
     for evaluation in evaluations(index):
-        plain = next((r for r in evaluation.rows if r.policy.label == base and r.policy.adapter is None), None)
         for row in evaluation.rows:
-            if row.policy.adapter is not None and row.policy.adapter in adapters:
-                labels = (base, row.policy.label)
-                compared = next((c for c in evaluation.comparisons if (c.first, c.second) == labels), None)
-                found.append(Measured(evaluation, row, plain, compared))
+            if row.policy.adapter is None or row.policy.adapter not in adapters:
+                continue
+            if row.split is None and len(evaluation.parts) > 1:
+                continue  # over all splits together
+            beside = (r for r in evaluation.rows if r.policy.label == base and r.policy.adapter is None)
+            plain = next((r for r in beside if r.split == row.split), None)
+            labels = (base, row.policy.label, row.split)
+            compared = next((c for c in evaluation.comparisons if (c.first, c.second, c.split) == labels), None)
+            found.append(Measured(evaluation, row, plain, compared))
     return tuple(found)

@@ -123,7 +123,7 @@ def _draw_result(each: Measured) -> None:
     beside = "" if base is None else f" · {label(base.policy.label)} {percent(base.pass_rate, 1)}"
     p_value = "" if compared is None else f" · p = {compared.p_value:.2g}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        chip(SPLIT_NAMES[each.evaluation.split], icon=":material/monitoring:")
+        chip(SPLIT_NAMES[each.split], icon=":material/monitoring:")
         st.text(said)
         st.caption(f"of {tries}{beside}{p_value}", width="content")
         link("pages/7_Evaluate.py", "Open", icon=":material/open_in_new:", query={"id": each.evaluation.id})

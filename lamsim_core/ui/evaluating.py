@@ -1,17 +1,18 @@
 """The Evaluate page's first half: whom to measure on what, and what is happening while it is measured."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from lamsim_core.agent.policy import PLAIN_POLICIES
-from lamsim_core.errors import NotFoundError
+from lamsim_core.errors import InvalidInputError, NotFoundError
 from lamsim_core.evaluate.job import PLAN, Plan
 from lamsim_core.jobs.folder import job_folder, read_record
 from lamsim_core.jobs.job import RESUMABLE, Job, JobStatus
 from lamsim_core.models.registry import list_models
-from lamsim_core.records import CONSTRAINED, Evaluation
+from lamsim_core.records import CONSTRAINED, Evaluation, Split
 from lamsim_core.store.queries import TrajectoryFilter, outcome_by
+from lamsim_core.tasks import templates_of
 from lamsim_core.ui import forms
 from lamsim_core.ui.charts import draw_chart, rate_list
 from lamsim_core.ui.draw import failure, label
@@ -24,6 +25,11 @@ MODELS = "evaluate_models"
 CALLS = {"free": "Free", "constrained": "Constrained", "both": "Both"}
 ENDS = {"free": ("",), "constrained": (CONSTRAINED,), "both": ("", CONSTRAINED)}
 """What is added to the names of models."""
+TRIALS_HELP = (
+    "With these it also shows how often a model passes when its replies are drawn by chance, and how often all of several "
+    "attempts at a task pass. So many at each of the first tasks, at temperature 0.7; 0 for none."
+)
+ATTEMPTS_HELP = "Models are compared by these. More than one is of use only with a temperature above 0."
 
 
 def setup(studio: Studio, jobs: Jobs) -> None:
@@ -54,14 +60,21 @@ def setup(studio: Studio, jobs: Jobs) -> None:
     )
     bases = {entry.name: entry.base for entry in list_models(studio.settings)}
     picked = sorted(picked, key=lambda name: bases.get(name) is not None)
-    split = forms.pick_split("evaluate_split", held_out=True)
-    scope = forms.pick_scope(split, "evaluate")
+    splits = forms.pick_splits("evaluate_splits")
+    categories, templates = forms.narrow_down(splits, "evaluate")
     left, right = st.columns(2)
     with left:
-        tasks = forms.pick_number("Tasks", 50, "evaluate_tasks", help="Every model gets the same, with the same seeds.")
+        tasks = forms.pick_number(
+            "Tasks of each", 50, "evaluate_tasks", help="Every model gets the same, with the same seeds."
+        )
     with right:
-        attempts = forms.pick_number("Attempts at each", 1, "evaluate_attempts", most=100)
+        trials = forms.pick_number("Sampled attempts", 0, "evaluate_trials", least=0, most=100, help=TRIALS_HELP)
     with st.expander("More", icon=":material/tune:", type="compact"):
+        left, right = st.columns(2)
+        with left:
+            trial_tasks = forms.pick_number("Tasks that get them", 50, "evaluate_trial_tasks", help=TRIALS_HELP)
+        with right:
+            attempts = forms.pick_number("Attempts compared", 1, "evaluate_attempts", most=100, help=ATTEMPTS_HELP)
         temperature = forms.pick_temperature("evaluate_temperature", 0.0)
         calls = st.segmented_control(
             "Calls",
@@ -79,28 +92,48 @@ def setup(studio: Studio, jobs: Jobs) -> None:
     named = [f"{name}{end}" for name in picked for end in ENDS[calls]]
     models = [*named, *beside]
     paces = [forms.pace(studio.index, model) for model in models]
-    st.caption(label(forms.estimate(tasks * attempts, paces)))
+    st.caption(label(forms.estimate(len(splits) * (tasks * attempts + min(tasks, trial_tasks) * trials), paces)))
     why_not = next((choices[model].why_not for model in picked if choices[model].why_not is not None), None)
+    why_not = why_not or _no_tasks(splits, categories, templates)
     if why_not is None and len(models) < 2:
         why_not = "Choose two or more, so that there is something to compare."
     if why_not is not None:
         st.caption(label(why_not, limit=600))
     who = ", ".join(map(policy_name, named or models))
-    said = (name or "").strip() or f"{who}: {amount(tasks, 'task')}, {SPLIT_NAMES[split].lower()}"[:120]
+    said = (name or "").strip() or f"{who}: {_where(splits, tasks)}"[:120]
     params = {
         "models": models,
         "name": said,
-        "split": scope.split,
-        "categories": list(scope.categories),
-        "templates": list(scope.templates),
+        "split": next(iter(splits), "unseen_instances"),
+        "splits": list(splits),
+        "categories": list(categories),
+        "templates": list(templates),
         "tasks": tasks,
         "attempts": attempts,
+        **({"trials": trials, "trial_tasks": trial_tasks} if trials else {}),
         "seed": seed,
         "temperature": temperature,
         "max_steps": max_steps,
         "max_new_tokens": studio.settings.max_new_tokens,
     }
     start_button(studio, "evaluate", params, jobs, name=said, text="Evaluate", why_not=why_not)
+
+
+def _no_tasks(splits: Sequence[Split], categories: Sequence[str], templates: Sequence[str]) -> str | None:
+    """Why there are no tasks to try, or None."""
+    if not splits:
+        return "Choose where the tasks come from."
+    try:
+        for split in splits:
+            templates_of(split, tuple(categories), tuple(templates))
+    except InvalidInputError:
+        return f"{SPLIT_NAMES[split]} holds none of the chosen tasks. Take it away, or choose other tasks."
+    return None
+
+
+def _where(splits: Sequence[Split], tasks: int) -> str:
+    names = ", ".join(SPLIT_NAMES[split].lower() for split in splits)
+    return f"{amount(tasks, 'task')}, {names}" if len(splits) == 1 else f"{amount(tasks, 'task')} of each, {names}"
 
 
 def default_models(studio: Studio, adapter: str | None) -> list[str]:

@@ -1,127 +1,141 @@
 """The Evaluate page's second half: what an evaluation found."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
+from lamsim_core.evaluate.parts import rows_of
 from lamsim_core.evaluate.report import report
-from lamsim_core.records import Comparison, Evaluation, EvaluationRow
+from lamsim_core.records import Comparison, Evaluation, EvaluationRow, Split, Trials
 from lamsim_core.ui.attempts import show_run
+from lamsim_core.ui.before_after import draw_before_after
 from lamsim_core.ui.charts import Rate, amount_groups, draw_chart, rate_groups, rate_intervals
 from lamsim_core.ui.draw import chip, clean, label
+from lamsim_core.ui.flaky import draw_tasks_to_look_at
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.tables import button_column
 from lamsim_core.ui.terms import policy_name, policy_title
 from lamsim_core.ui.wording import DASH, SPLIT_NAMES, amount, duration, moment, number, p_value, percent, points, spaced
 
 
-def draw_evaluation(evaluation: Evaluation, reliability: Mapping[str, Sequence[float]]) -> None:
+def draw_evaluation(studio: Studio, evaluation: Evaluation, reliability: Mapping[str, Sequence[float]]) -> None:
     """Everything about one evaluation, the answer first.
 
     Args:
+        studio: the page's studio.
         evaluation: the record.
         reliability: for each model pass^1, pass^2, ...; empty when it is not known.
     """
     _head(evaluation)
-    models = [row for row in evaluation.rows if row.policy.kind == "model"]
-    if len(models) > 1:
-        for after in models[1:]:
-            draw_before_after(evaluation, models[0], after)
-    _table(evaluation, reliability)
+    models = [row for row in rows_of(evaluation) if row.policy.kind == "model"]
+    for after in models[1:]:
+        draw_before_after(evaluation, models[0], after)
+    split = _pick_part(evaluation)
+    _draw_rows(evaluation, split, rows_of(evaluation, split), reliability if split is None else {})
+    draw_tasks_to_look_at(studio, evaluation, split)
+    comparisons = [each for each in evaluation.comparisons if split is None or each.split == split]
+    if comparisons:
+        with st.expander("All pairs", icon=":material/compare_arrows:", type="compact"):
+            _pairs(comparisons)
+    sampled = " For sampled attempts the interval is a bootstrap over tasks." if any(_sampled(evaluation)) else ""
+    st.caption(
+        "Every planned attempt counts; one that did not finish or could not be scored counts as not passed. Intervals: 95 % "
+        f"Wilson for rates, 95 % paired bootstrap over tasks for differences. p: exact McNemar test, two-sided.{sampled}"
+    )
+
+
+def _sampled(evaluation: Evaluation) -> list[Trials]:
+    return [row.trials for row in evaluation.rows if row.trials is not None]
+
+
+def _pick_part(evaluation: Evaluation) -> Split | None:
+    """Choose a split to look at, where there are several; None for all together."""
+    if len(evaluation.parts) == 1:
+        return None
+    names: dict[str, str] = {"all": "All together", **{split: SPLIT_NAMES[split] for split in evaluation.parts}}
+    chosen = st.segmented_control(
+        "Tasks from",
+        list(names),
+        default="all",
+        required=True,
+        format_func=names.__getitem__,
+        key=f"part.{evaluation.id}",
+        label_visibility="collapsed",
+    )
+    return next((split for split in evaluation.parts if split == chosen), None)
+
+
+def _draw_rows(
+    evaluation: Evaluation,
+    split: Split | None,
+    shown: Sequence[EvaluationRow],
+    reliability: Mapping[str, Sequence[float]],
+) -> None:
+    """Every policy on the chosen tasks: a table and charts."""
+    part = split or "all"
+    _table(evaluation, shown, reliability)
     left, right = st.columns(2)
     with left:
         st.markdown("**Pass rate**")
-        draw_chart(
-            rate_intervals([_rate(row) for row in evaluation.rows]), key=f"rates.{evaluation.id}", alt=_said(evaluation)
-        )
+        draw_chart(rate_intervals([_rate(row) for row in shown]), key=f"rates.{evaluation.id}.{part}", alt=_said(shown))
     with right:
         st.markdown("**Mistakes per 100 actions, by kind**")
-        errors = {policy_title(row.policy): _per_hundred(row) for row in evaluation.rows}
+        errors = {policy_title(row.policy): _per_hundred(row) for row in shown}
         if any(errors.values()):
             draw_chart(
-                amount_groups(errors, unit="Per 100 actions"), key=f"errors.{evaluation.id}", alt="Mistakes by kind"
+                amount_groups(errors, unit="Per 100 actions"),
+                key=f"errors.{evaluation.id}.{part}",
+                alt="Mistakes by kind",
             )
         else:
             st.caption("No action failed a check.")
     st.markdown("**Pass rate by category**")
     groups = {
-        policy_title(row.policy): {name.capitalize(): count for name, count in row.by_category.items()}
-        for row in evaluation.rows
+        policy_title(row.policy): {name.capitalize(): count for name, count in row.by_category.items()} for row in shown
     }
-    draw_chart(rate_groups(groups), key=f"categories.{evaluation.id}", alt="Pass rates by category")
-    if evaluation.comparisons:
-        with st.expander("All pairs", icon=":material/compare_arrows:", type="compact"):
-            _pairs(evaluation.comparisons)
-    st.caption(
-        "Every planned attempt counts; one that did not finish or could not be scored counts as not passed. Intervals: 95 % "
-        "Wilson for rates, 95 % paired bootstrap over tasks for differences. p: exact McNemar test, two-sided."
-    )
+    draw_chart(rate_groups(groups), key=f"categories.{evaluation.id}.{part}", alt="Pass rates by category")
 
 
 def _head(evaluation: Evaluation) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(label(evaluation.name), anchor=False, width="content")
-        st.download_button(
-            "Report",
-            data=lambda: report(evaluation),
-            file_name=f"{evaluation.id}.md",
-            mime="text/markdown",
-            key=f"report.{evaluation.id}",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        with st.container(horizontal=True, gap="xsmall", width="content"):
+            for ending, text, mime in (
+                (".html", "Report", "text/html"),
+                (".md", "As Markdown", "text/markdown"),
+            ):
+                st.download_button(
+                    text,
+                    data=partial(report, evaluation, ending),
+                    file_name=f"{evaluation.id}{ending}",
+                    mime=mime,
+                    key=f"report.{evaluation.id}{ending}",
+                    icon=":material/download:",
+                    type="secondary" if ending == ".html" else "tertiary",
+                    help="One page with drawings, to read and hand on." if ending == ".html" else None,
+                    on_click="ignore",
+                )
     with st.container(horizontal=True, gap="xsmall"):
-        held_out = evaluation.split != "train"
-        chip(SPLIT_NAMES[evaluation.split], color="primary" if held_out else "orange", icon=":material/inventory_2:")
+        for split in evaluation.parts:
+            held_out = split != "train"
+            chip(SPLIT_NAMES[split], color="primary" if held_out else "orange", icon=":material/inventory_2:")
+        each = " of each" if len(evaluation.parts) > 1 else ""
         chip(
-            f"{amount(len(evaluation.task_keys), 'task')}, {amount(evaluation.attempts, 'attempt')} each",
+            f"{amount(len(evaluation.task_keys) // len(evaluation.parts), 'task')}{each}, "
+            f"{amount(evaluation.attempts, 'attempt')} each",
             icon=":material/tag:",
         )
+        if sampled := _sampled(evaluation):
+            chip(
+                f"{sampled[0].attempts} sampled attempts at {amount(len(sampled[0].passes), 'task')}",
+                icon=":material/casino:",
+            )
         chip(moment(evaluation.created), icon=":material/schedule:")
         chip(f"{duration(evaluation.seconds)} of agents at work", icon=":material/timer:")
 
 
-def draw_before_after(evaluation: Evaluation, before: EvaluationRow, after: EvaluationRow) -> None:
-    """The answer in three numbers and a sentence."""
-    found = comparison_of(evaluation, before.policy.label, after.policy.label)
-    with st.container(border=True):
-        first, second, third = st.columns(3)
-        first.metric(f"{label(policy_title(before.policy))} passes", percent(before.pass_rate, 1))
-        second.metric(
-            f"{label(policy_title(after.policy))} passes",
-            percent(after.pass_rate, 1),
-            delta=points(after.pass_rate - before.pass_rate),
-            delta_color="normal" if after.pass_rate != before.pass_rate else "off",
-        )
-        fewer = None
-        if before.errors_per_100 is not None and after.errors_per_100 is not None:
-            fewer = f"{after.errors_per_100 - before.errors_per_100:+.1f} against {before.errors_per_100:.1f}"
-        third.metric("Mistakes per 100 actions", number(after.errors_per_100), delta=fewer, delta_color="inverse")
-        if found is not None:
-            st.text(comparison_sentence(found))
-
-
-def comparison_of(evaluation: Evaluation, first: str, second: str) -> Comparison | None:
-    """The comparison of two policies by name, in this order."""
-    return next((each for each in evaluation.comparisons if (each.first, each.second) == (first, second)), None)
-
-
-def comparison_sentence(found: Comparison) -> str:
-    """What a paired comparison says, in plain sentences."""
-    first, second = clean(policy_name(found.first)), clean(policy_name(found.second))
-    sure = (
-        "The interval leaves out 0: this is more than chance."
-        if found.low > 0 or found.high < 0
-        else "The interval holds 0: this may be chance."
-    )
-    return (
-        f"{amount(found.only_second, 'attempt')} passed only with {second}, {found.only_first:,} only with {first}; "
-        f"{found.both:,} with both, {found.neither:,} with neither. Difference {points(found.difference)}, 95 % interval "
-        f"{100 * found.low:+.1f} to {100 * found.high:+.1f}, {p_value(found.p_value)}. {sure}"
-    )
-
-
-def _table(evaluation: Evaluation, reliability: Mapping[str, Sequence[float]]) -> None:
+def _table(evaluation: Evaluation, shown: Sequence[EvaluationRow], reliability: Mapping[str, Sequence[float]]) -> None:
     rows = [
         {
             "Policy": clean(policy_title(row.policy)),
@@ -129,13 +143,13 @@ def _table(evaluation: Evaluation, reliability: Mapping[str, Sequence[float]]) -
             "95 % interval": f"{100 * row.low:.1f} – {100 * row.high:.1f}",
             "Passed": f"{row.passed:,} of {row.planned:,}",
             **_all_pass(evaluation, row, reliability),
+            **_trials(row),
             "Mistakes / 100": number(row.errors_per_100),
             "Each": duration(row.mean_seconds),
             "Attempts": ":material/route:",
         }
-        for row in evaluation.rows
+        for row in shown
     ]
-
     st.dataframe(
         rows,
         key=f"rows.{evaluation.id}",
@@ -148,10 +162,10 @@ def _table(evaluation: Evaluation, reliability: Mapping[str, Sequence[float]]) -
             ),
             "Each": st.column_config.TextColumn("Each", help="Mean time of an attempt.", alignment="right"),
             "Attempts": button_column(
-                f"open.{evaluation.id}", lambda place: show_run(evaluation.rows[place].run), title="Attempts"
+                f"open.{evaluation.id}", lambda place: show_run(shown[place].run), title="Attempts"
             ),
         },
-        alt=_said(evaluation),
+        alt=_said(shown),
     )
 
 
@@ -163,9 +177,22 @@ def _all_pass(evaluation: Evaluation, row: EvaluationRow, reliability: Mapping[s
     return {f"All {evaluation.attempts} pass": percent(found[-1], 1) if found else DASH}
 
 
+def _trials(row: EvaluationRow) -> dict[str, str]:
+    """Columns about sampled attempts, where there are any."""
+    if row.trials is None:
+        return {}
+    each = row.trials
+    return {
+        "Sampled": f"{percent(each.pass_rate, 1)} ({100 * each.low:.0f} – {100 * each.high:.0f})",
+        f"All {each.attempts} sampled pass": percent(each.all_pass[-1], 1),
+    }
+
+
 def _pairs(comparisons: Sequence[Comparison]) -> None:
+    several = any(each.split for each in comparisons)
     rows = [
         {
+            **({"Tasks": SPLIT_NAMES[each.split] if each.split else "All together"} if several else {}),
             "First": clean(policy_name(each.first)),
             "Second": clean(policy_name(each.second)),
             "Only first": each.only_first,
@@ -189,8 +216,8 @@ def _per_hundred(row: EvaluationRow) -> dict[str, float]:
     return {spaced(kind): 100 * count / row.actions for kind, count in row.errors.items()} if row.actions else {}
 
 
-def _said(evaluation: Evaluation) -> str:
-    return "; ".join(f"{policy_title(row.policy)} passes {percent(row.pass_rate)}" for row in evaluation.rows)
+def _said(rows: Sequence[EvaluationRow]) -> str:
+    return "; ".join(f"{policy_title(row.policy)} passes {percent(row.pass_rate)}" for row in rows)
 
 
 def draw_evaluations(evaluations: Sequence[Evaluation], shown: str | None) -> None:
@@ -203,7 +230,7 @@ def draw_evaluations(evaluations: Sequence[Evaluation], shown: str | None) -> No
         {
             "Show": ":material/visibility:",
             "Name": clean(each.name),
-            "Tasks from": SPLIT_NAMES[each.split],
+            "Tasks from": ", ".join(SPLIT_NAMES[split] for split in each.parts),
             "Tasks": len(each.task_keys),
             "Attempts": each.attempts,
             "Made": moment(each.created),

@@ -105,9 +105,9 @@ def open_splits() -> list[Split]:
     return found
 
 
-def pick_split(key: str, *, held_out: bool = False) -> Split:
-    """Choose a split that has tasks; with ``held_out``, only among those never trained on."""
-    options = [split for split in open_splits() if split != "train" or not held_out]
+def pick_split(key: str) -> Split:
+    """Choose a split that has tasks."""
+    options = open_splits()
     split = st.selectbox(
         "Tasks from",
         options,
@@ -119,9 +119,31 @@ def pick_split(key: str, *, held_out: bool = False) -> Split:
     return split if split in options else options[0]
 
 
+def pick_splits(key: str) -> tuple[Split, ...]:
+    """Choose among the splits never trained on; all of them at first. Empty when a person took the last one away."""
+    options = [split for split in open_splits() if split != "train"]
+    chosen = st.pills(
+        "Tasks from",
+        options,
+        selection_mode="multi",
+        default=options,
+        format_func=lambda split: SPLIT_NAMES[split],
+        key=key,
+        persist_state="session",
+        wrap=True,
+        help=SPLIT_HELP,
+    )
+    return tuple(split for split in options if split in chosen)
+
+
 def pick_scope(split: Split, key: str) -> Scope:
     """Narrow a split down to categories and templates; both empty means all of it."""
-    known = templates_of(split)
+    return Scope(split, *narrow_down((split,), key))
+
+
+def narrow_down(splits: Sequence[Split], key: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Choose categories and templates of some splits; both empty means all of them."""
+    known = [template for split in splits for template in templates_of(split)]
     left, right = st.columns(2)
     chosen = left.multiselect(
         "Categories",
@@ -140,7 +162,7 @@ def pick_scope(split: Split, key: str) -> Scope:
         key=f"{key}.templates",
         persist_state="session",
     )
-    return Scope(split, tuple(chosen), tuple(name for name in templates if name in offered))
+    return tuple(chosen), tuple(name for name in templates if name in offered)
 
 
 def pick_number(text: str, value: int, key: str, *, least: int = 1, most: int = 10_000, help: str | None = None) -> int:

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from lamsim_core.evaluate.parts import compared, rows_of
 from lamsim_core.explore.live import live_runs, start_live
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.job import ACTIVE, Job, JobStatus
-from lamsim_core.records import Comparison, Evaluation, EvaluationRow, Sampling
+from lamsim_core.records import Evaluation, EvaluationRow, Sampling
 from lamsim_core.store.queries import Overview, evaluations, find_trajectories
 from lamsim_core.tasks import get_template, instantiate, load_templates
 from lamsim_core.tools import categories
@@ -182,13 +183,14 @@ def draw_latest_evaluation(studio: Studio) -> None:
                     percent(after.pass_rate),
                     f"{points:+d} points" if points else 0,
                 )
-            compared = comparison_of(evaluation, before, after)
+            difference = compared(evaluation, before.policy.label, after.policy.label)
             interval = (
-                f" 95 % interval of the difference: {100 * compared.low:+.0f} to {100 * compared.high:+.0f} points."
-                if compared
+                f" 95 % interval of the difference: {100 * difference.low:+.0f} to {100 * difference.high:+.0f} points."
+                if difference
                 else ""
             )
-            st.caption(f"{amount(after.planned, 'attempt')} each, {SPLIT_NAMES[evaluation.split].lower()}.{interval}")
+            where = ", ".join(SPLIT_NAMES[split].lower() for split in evaluation.parts)
+            st.caption(f"{amount(after.planned, 'attempt')} each, {where}.{interval}")
             link("pages/7_Evaluate.py", f"Evaluation of {moment(evaluation.created)}", icon=":material/monitoring:")
         return
     st.caption(
@@ -198,17 +200,12 @@ def draw_latest_evaluation(studio: Studio) -> None:
 
 def before_and_after(evaluation: Evaluation) -> tuple[EvaluationRow, EvaluationRow] | None:
     """The row of a model alone and the best one with an adapter, or None when the evaluation lacks either."""
-    plain = [row for row in evaluation.rows if row.policy.kind == "model" and row.policy.adapter is None]
-    trained = [row for row in evaluation.rows if row.policy.adapter is not None]
+    rows = rows_of(evaluation)
+    plain = [row for row in rows if row.policy.kind == "model" and row.policy.adapter is None]
+    trained = [row for row in rows if row.policy.adapter is not None]
     if not plain or not trained:
         return None
     return plain[0], max(trained, key=lambda row: row.pass_rate)
-
-
-def comparison_of(evaluation: Evaluation, before: EvaluationRow, after: EvaluationRow) -> Comparison | None:
-    """The paired comparison of two rows, when the evaluation holds it in this direction."""
-    names = (before.policy.label, after.policy.label)
-    return next((pair for pair in evaluation.comparisons if (pair.first, pair.second) == names), None)
 
 
 def draw_latest(studio: Studio) -> None:

@@ -16,6 +16,7 @@ from lamsim_core.tasks.splits import seed_range
 from lamsim_core.ui.charts import Point, curve, draw_chart
 from lamsim_core.ui.draw import chip, clean, failure, label
 from lamsim_core.ui.jobs import Jobs, chosen_job
+from lamsim_core.ui.measuring import measure_button
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.simulate import FIRST_TASK
 from lamsim_core.ui.tables import button_column
@@ -81,7 +82,7 @@ def what_to_show(settings: Settings, jobs: Jobs) -> tuple[str | None, Adapter | 
     return job_id, next((a for _, a in adapter_folders(settings) if a.id == made), None)
 
 
-def draw_adapter(adapter: Adapter) -> None:
+def draw_adapter(studio: Studio, adapter: Adapter) -> None:
     """An adapter's card, and where to go with it."""
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -89,7 +90,8 @@ def draw_adapter(adapter: Adapter) -> None:
                 st.subheader(label(adapter.name), anchor=False, width="content")
                 chip("adapter", color="primary", icon=":material/extension:")
                 chip(f"of {adapter.base}", icon=":material/memory:")
-            with st.container(horizontal=True, width="content"):
+            with st.container(horizontal=True, vertical_alignment="center", width="content"):
+                measure_button(studio, adapter)
                 link(
                     "pages/1_Simulate.py",
                     "Try it on Simulate",

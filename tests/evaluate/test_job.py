@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lamsim_core.agent.policy import GoldPolicy
+from lamsim_core.agent.policy import GoldPolicy, make_policy
 from lamsim_core.errors import InvalidInputError, JobError, NotFoundError, StoppedError
 from lamsim_core.evaluate import job as module
-from lamsim_core.evaluate.job import EvaluateParams, read_evaluation, run
+from lamsim_core.evaluate.job import EvaluateParams, Plan, read_evaluation, run
 from lamsim_core.explore import plan
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.context import JobContext
@@ -21,7 +21,7 @@ from lamsim_core.jobs.folder import STOP
 from lamsim_core.jobs.job import Job
 from lamsim_core.jobs.runner import run_inline
 from lamsim_core.models.registry import get_model
-from lamsim_core.records import ToolSchema
+from lamsim_core.records import Split, ToolSchema
 from lamsim_core.settings import Settings
 from lamsim_core.store import Store
 from lamsim_core.store.queries import conflicts, evaluations, find_trajectories
@@ -106,6 +106,78 @@ def test_a_stopped_evaluation_keeps_what_is_finished_and_goes_on_there(home: Set
         assert conflicts(store.index) == []
 
 
+SPLITS: tuple[Split, ...] = ("unseen_instances", "unseen_tools", "unseen_categories")
+WIDE: dict[str, Any] = {
+    "models": ["gold", "random"], "categories": [], "splits": SPLITS, "tasks": 3, "attempts": 1, "trials": 2, "trial_tasks": 2,
+}  # fmt: skip
+
+
+def test_several_splits_and_sampled_attempts_in_one_evaluation(home: Settings) -> None:
+    seen: list[tuple[int, int]] = []
+    job = make(home, **WIDE)
+    result = run(open_context(home, job, lambda done, total, _: seen.append((done, total))))
+    evaluation = read_evaluation(home, job.id)
+    assert seen[-1] == (2 * (9 + 12), 2 * (9 + 12))
+    assert evaluation.parts == SPLITS and len(set(evaluation.task_keys)) == 9
+    gold = [row for row in evaluation.rows if row.policy.name == "gold"]
+    assert [(row.split, row.planned, row.passed) for row in gold] == [(None, 9, 9), *((each, 3, 3) for each in SPLITS)]
+    assert [row.trials.passes for row in gold if row.trials] == [(2,) * 6, (2, 2), (2, 2), (2, 2)]
+    assert {row.trials.all_pass for row in gold if row.trials} == {(1.0, 1.0)}
+    assert [(each.split, each.only_first + each.both) for each in evaluation.comparisons] == [
+        (None, 9), *((each, 3) for each in SPLITS)
+    ]  # fmt: skip
+    assert result["pass_rates"]["gold"] == 1.0 and result["reliability"]["gold"] == [1.0]
+    assert (evaluation.job, evaluation.asked["trials"]) == (job.id, 2) and evaluation.versions
+    with Store(home) as store:
+        tried = {row.run: store.read_run(row.run) for row in evaluation.rows}
+        sampled = {row.trials.run: store.read_run(row.trials.run) for row in evaluation.rows if row.trials}
+        store.index.sync()
+        assert [each.id for each in evaluations(store.index)] == [evaluation.id]
+    assert sorted(map(len, (*tried.values(), *sampled.values()))) == [9, 9, 12, 12]
+    assert evaluation.seconds == pytest.approx(
+        sum(t.seconds for made in (*tried.values(), *sampled.values()) for t in made)
+    )
+
+
+def test_sampled_attempts_are_drawn_at_their_own_temperature_on_one_loaded_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = tiny_settings(tmp_path, write_tiny_model(tmp_path / "model"))
+    loaded: list[str] = []
+
+    def loading(settings: Settings, name: str, *rest: Any, **more: Any) -> Any:
+        loaded.append(name)
+        return make_policy(settings, name, *rest, **more)
+
+    monkeypatch.setattr(module, "make_policy", loading)
+    short = {"max_new_tokens": 8, "max_steps": 1, "tasks": 1, "attempts": 1, "quantisation": "fp32", "categories": []}
+    job = make(tiny, **{**short, "models": ["tiny"], "splits": SPLITS[:2], "trials": 2, "trial_temperature": 0.9})
+    run(open_context(tiny, job))
+    row = read_evaluation(tiny, job.id).rows[0]
+    assert loaded == ["tiny"]
+    assert row.policy.sampling is not None and row.policy.sampling.temperature == 0.0
+    assert row.trials is not None and row.trials.sampling is not None and row.trials.sampling.temperature == 0.9
+
+
+@pytest.mark.parametrize("number", [3, 12, 25])
+def test_a_stop_between_splits_or_trials_loses_nothing(home: Settings, number: int) -> None:
+    job = make(home, **WIDE)
+    with pytest.raises(StoppedError):
+        run(open_context(home, job, stopping_at(home, job, number)))
+    (home.jobs / job.id / STOP).unlink()
+    seen: list[int] = []
+    run(open_context(home, job, lambda done, total, _: seen.append(done)))
+    assert number <= seen[0] < 42 and seen[-1] == 42
+    with Store(home) as store:
+        store.index.sync()
+        assert len(find_trajectories(store.index, limit=None)) == 42 and conflicts(store.index) == []
+
+
+def test_a_plan_from_before_there_were_trials_is_still_one(home: Settings) -> None:
+    plan = {"runs": {"gold": "run_a"}, "task_keys": ["k"]}
+    assert Plan.model_validate(plan).trial_runs == {}
+
+
 def test_a_job_killed_after_its_last_word_gives_the_same_evaluation_again(home: Settings) -> None:
     job = make(home)
     first = run(open_context(home, job))
@@ -138,6 +210,9 @@ def test_changed_tasks_are_noticed_when_resumed(home: Settings) -> None:
         ({"models": ["gold", "gold"]}, "each model can be named once"),
         ({"tasks": 0}, "tasks"),
         ({"split": "all"}, "split"),
+        ({"splits": ["unseen_tools", "unseen_tools"]}, "each split can be named once"),
+        ({"splits": ["unseen_tools", "unseen_categories"]}, "belongs to the split 'unseen_categories'"),
+        ({"trials": 2, "trial_temperature": 0}, "trial_temperature"),
         ({"nonsense": 1}, "nonsense"),
         ({"categories": ["astrology"]}, "No task template belongs to the split"),
     ],

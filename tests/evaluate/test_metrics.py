@@ -4,7 +4,7 @@ import pytest
 
 from lamsim_core.agent.policy import GoldPolicy, NoopPolicy, Policy, ReplayPolicy
 from lamsim_core.agent.prompt import call_text
-from lamsim_core.evaluate.metrics import compare, evaluation_row, outcomes, reliability
+from lamsim_core.evaluate.metrics import compare, evaluation_row, outcomes, reliability, trials_of
 from lamsim_core.explore.episode import Ended, run_attempt
 from lamsim_core.records import Task, Trajectory, Verdict
 from lamsim_core.tasks import plan_tasks
@@ -107,3 +107,22 @@ def test_reliability_over_attempts() -> None:
     assert reliability(found) == pytest.approx([0.75, (1 + 1 / 6) / 2, 0.5, 0.5])
     assert reliability({(tasks[0].key, n): False for n in range(2)}) == [0.0, 0.0]
     assert reliability({}) == []
+
+
+def test_sampled_attempts_by_hand() -> None:
+    tasks = plan(3)
+    made = [attempt(tasks[0], GoldPolicy(), n) for n in range(4)]
+    made += [attempt(tasks[1], GoldPolicy(), n) if n % 2 else attempt(tasks[1], NoopPolicy(), n) for n in range(4)]
+    found = trials_of("run_x", None, tasks, 4, [*made, attempt(tasks[2], GoldPolicy(), 4)])
+    assert (found.passes, found.finished, found.pass_rate) == ((4, 2, 0), 8, 0.5), "the fifth attempt was not planned"
+    # of 6 pairs of attempts at the second task 1 is two passes; of 4 threes none
+    assert found.all_pass == pytest.approx((6 / 12, (1 + 1 / 6) / 3, 1 / 3, 1 / 3))
+    assert 0.0 <= found.low < 0.5 < found.high <= 1.0
+
+
+def test_a_row_of_a_part_counts_that_part_only() -> None:
+    tasks = plan(4)
+    made = [attempt(task, GoldPolicy()) for task in tasks[:3]]
+    row = evaluation_row(GoldPolicy.info, "run_x", tasks[:2], 1, made, split="unseen_tools")
+    assert (row.split, row.planned, row.finished, row.passed) == ("unseen_tools", 2, 2, 2)
+    assert row.actions == sum(len(each.steps) for each in made[:2])

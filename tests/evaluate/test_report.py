@@ -1,13 +1,19 @@
-"""The Markdown report says what was measured, and holds no markup but its own."""
+"""The report says what was measured, and holds no markup but its own."""
 
 import re
+import shlex
+from html.parser import HTMLParser
 
 import pytest
+import typer
 
+from lamsim_core.errors import InvalidInputError
 from lamsim_core.evaluate.metrics import compare, evaluation_row
-from lamsim_core.evaluate.report import report, sentence
-from lamsim_core.records import Comparison, Evaluation, PolicyInfo
+from lamsim_core.evaluate.report import command, report, sentence
+from lamsim_core.records import Comparison, Evaluation, PolicyInfo, Trials
+from lamsim_core.shell.program import program
 from lamsim_core.tasks import plan_tasks
+from tests.evaluate import test_parts
 
 HOSTILE = "evil|name\n# <img src=x> ![a](http://b) `c` $x$ :red[d] \x1b[31m"
 
@@ -56,7 +62,7 @@ def test_one_policy_needs_no_comparison() -> None:
 
 
 def test_training_tasks_are_called_what_they_are() -> None:
-    assert "**not** held out" in report(evaluation(split="train"))
+    assert "NOT held out" in report(evaluation(split="train"))
 
 
 def test_names_cannot_become_markup() -> None:
@@ -81,3 +87,86 @@ def test_a_comparison_in_a_sentence(difference: float, low: float, high: float, 
         difference=difference, low=low, high=high, p_value=0.5,
     )  # fmt: skip
     assert sentence(comparison).startswith(says)
+
+
+def several() -> Evaluation:
+    """Two splits, sampled attempts, mistakes, and what was asked for."""
+    made = test_parts.evaluation(*test_parts.PARTS)
+    trials = Trials(
+        run="run_t", sampling=None, attempts=2, passes=(2, 1), finished=4, pass_rate=0.75, low=0.5, high=1.0,
+        all_pass=(0.75, 0.5),
+    )  # fmt: skip
+    wrong = {"errors": {"tool_name": 3, "structure": 5}, "actions": 40, "errors_per_100": 17.5, "trials": trials}
+    asked = {
+        "models": ["a", "b c", "noop"], "categories": ["calendar"], "tasks": 2, "seed": 3, "attempts": 1, "trials": 2,
+        "trial_tasks": 1, "trial_temperature": 0.7, "temperature": 0.0, "constrained": True, "quantisation": None,
+    }  # fmt: skip
+    rows = tuple(row.model_copy(update=wrong) for row in made.rows)
+    return made.model_copy(update={"rows": rows, "asked": asked, "versions": {"checks": "9"}})
+
+
+def test_several_splits_are_reported_together_and_each() -> None:
+    text = report(several())
+    for title in ("### All together", "### Unseen tools", "### Unseen categories"):
+        assert title in text
+    assert "4 tasks, 2 of each" in text
+    assert "- Unseen tools: b passes as often as a." in text
+    assert "| All together | a | 2 | 2 each | 75.0% | 50.0% to 100.0% | 50.0% |" in text
+    assert "| structure | 12.5 (5) | 12.5 (5) | 12.5 (5) |" in text
+    assert text.index("| structure") < text.index("| tool name"), "the most frequent first"
+    assert "checks 9" in text
+
+
+def test_the_command_is_one_the_shell_takes() -> None:
+    said = command(several())
+    assert said.startswith("python -m lamsim_core evaluate --model a --model 'b c' --model noop --split unseen_tools")
+    assert "--seed 3" in said and "--attempts" not in said and said.endswith("--constrained")
+    words = shlex.split(said)[4:]
+    shell = typer.main.get_command(program()).commands["evaluate"]  # type: ignore[attr-defined]
+    found = shell.make_context("evaluate", words).params
+    assert (found["model"], found["split"]) == (["a", "b c", "noop"], ["unseen_tools", "unseen_categories"])
+    assert (found["trials"], found["trial_tasks"], found["constrained"]) == (2, 1, True)
+
+
+class Reader(HTMLParser):
+    """The elements and the text of a page; every element is closed in its turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.names: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes += attrs
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("name", ["trained", HOSTILE, "</svg><script>alert(1)</script>", '" onload="x'])
+def test_a_page_loads_and_runs_nothing_whatever_a_name_says(name: str) -> None:
+    infos = [PolicyInfo(kind="model", name="base"), PolicyInfo(kind="model", name=name)]
+    made = test_parts.evaluation(*test_parts.PARTS, policies=infos)
+    wrong = {"errors": {"tool_name": 3}, "actions": 40, "errors_per_100": 7.5}
+    made = made.model_copy(update={"name": name, "rows": tuple(row.model_copy(update=wrong) for row in made.rows)})
+    reader = Reader()
+    reader.feed(report(made, ".html"))
+    assert reader.open == [] and {"svg", "circle", "rect", "table"} < reader.names
+    assert not reader.names & {"script", "img", "iframe", "link", "a", "object", "image", "use"}
+    addresses = [value for attribute, value in reader.attributes if value and "//" in value]
+    assert addresses == ["http://www.w3.org/2000/svg"] * 2
+    assert not any(attribute.startswith("on") or attribute in ("href", "src") for attribute, _ in reader.attributes)
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in reader.attributes
+
+
+def test_other_forms_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match=r"written as \.md or \.html"):
+        report(evaluation(), ".pdf")

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lamsim_core.evaluate.statistics import bootstrap_interval, mcnemar_p, pass_hat_k, wilson_interval
+from lamsim_core.evaluate.statistics import (
+    bootstrap_interval,
+    cluster_interval,
+    mcnemar_p,
+    pass_hat_k,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +132,23 @@ def test_pass_hat_k_refuses_what_cannot_be() -> None:
     for passed, attempts, k in (([1], 2, 3), ([1], 2, 0), ([3], 2, 1), ([], 2, 1), ([-1], 2, 1)):
         with pytest.raises(ValueError, match=r"must lie between|needs a count"):
             pass_hat_k(passed, attempts, k)
+
+
+def test_attempts_that_agree_are_worth_one_each() -> None:
+    shares = [1.0] * 100 + [0.0] * 100
+    assert cluster_interval(shares) == pytest.approx(wilson_interval(100, 200), abs=0.006), "not that of 800 attempts"
+    low, high = wilson_interval(400, 800)
+    assert cluster_interval(shares)[0] < low - 0.02 and cluster_interval(shares)[1] > high + 0.02
+
+
+def test_a_rate_over_tasks_has_the_spread_of_its_shares() -> None:
+    shares = [0.0, 0.25, 0.25, 0.5, 0.75, 1.0] * 40
+    mean = sum(shares) / len(shares)
+    error = (sum((share - mean) ** 2 for share in shares) / len(shares) / len(shares)) ** 0.5
+    assert cluster_interval(shares) == pytest.approx((mean - 1.96 * error, mean + 1.96 * error), abs=0.003)
+
+
+@pytest.mark.parametrize(("share", "tasks"), [(0.0, 20), (1.0, 10), (0.5, 10)])
+def test_no_spread_is_no_certainty(share: float, tasks: int) -> None:
+    assert cluster_interval([share] * tasks) == wilson_interval(share * tasks, tasks)
+    assert cluster_interval([]) == (0.0, 1.0)

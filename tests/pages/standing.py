@@ -10,7 +10,17 @@ from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.creation import create_folder, new_job
 from lamsim_core.jobs.folder import STATUS, job_folder, write_record
 from lamsim_core.jobs.job import Job, JobStatus, State
-from lamsim_core.records import Adapter, Comparison, Dataset, Evaluation, EvaluationRow, PolicyInfo, Recipe, Selection
+from lamsim_core.records import (
+    Adapter,
+    Comparison,
+    Dataset,
+    Evaluation,
+    EvaluationRow,
+    PolicyInfo,
+    Recipe,
+    Selection,
+    Split,
+)
 from lamsim_core.settings import Settings
 from lamsim_core.store import open_store
 from tests.filling import fill
@@ -91,8 +101,10 @@ def standing_row(kind: str, name: str, passed: int, *, errors: dict[str, int] | 
     )
 
 
-def standing_evaluation(settings: Settings, *, name: str = "before and after") -> Evaluation:
-    """A base model, its adapter and the reference solution on 40 attempts."""
+def standing_evaluation(
+    settings: Settings, *, name: str = "before and after", splits: tuple[Split, ...] = (), attempts: int = 1
+) -> Evaluation:
+    """A base model, its adapter and the reference solution on 40 attempts, the same on each split."""
     rows = (
         standing_row("model", "smollm2-135m", 4, errors={"structure": 30, "tool_name": 10}),
         standing_row("model", "mine-1", 22, errors={"structure": 2}),
@@ -115,10 +127,11 @@ def standing_evaluation(settings: Settings, *, name: str = "before and after") -
         name=name,
         created=now(),
         split="unseen_instances",
+        splits=splits,
         task_keys=tuple(f"key{number}" for number in range(40)),
-        attempts=1,
-        rows=rows,
-        comparisons=(found,),
+        attempts=attempts,
+        rows=tuple(row.model_copy(update={"split": part}) for row in rows for part in (None, *splits)),
+        comparisons=tuple(found.model_copy(update={"split": part}) for part in (None, *splits)),
         seconds=180.0,
     )
     open_store(settings).add(evaluation)

@@ -10,8 +10,8 @@ from lamsim_core.settings import Settings
 from lamsim_core.store import open_store
 from lamsim_core.store.queries import evaluations
 from lamsim_core.tasks import plan_tasks
+from lamsim_core.ui.before_after import comparison_sentence
 from lamsim_core.ui.evaluating import default_models
-from lamsim_core.ui.evaluation_view import comparison_sentence
 from lamsim_core.ui.page import Studio
 from tests.filling import attempt
 from tests.pages.driving import open_page, texts
@@ -24,6 +24,7 @@ from tests.pages.standing import (
 )
 
 PAGE = "7_Evaluate.py"
+SPLITS = ["unseen_instances", "unseen_tools", "unseen_categories"]
 
 
 def test_an_empty_store_says_how_to_begin(home: Settings) -> None:
@@ -33,10 +34,21 @@ def test_an_empty_store_says_how_to_begin(home: Settings) -> None:
     assert not app.button(key="evaluate.start").disabled
 
 
-def test_only_held_out_tasks_are_offered(home: Settings) -> None:
-    options = open_page(PAGE).selectbox(key="evaluate_split").options
-    assert "Unseen instances" in options
-    assert "Training tasks" not in options
+def test_only_held_out_tasks_are_offered_and_all_of_them_at_first(home: Settings) -> None:
+    pills = open_page(PAGE).pills(key="evaluate_splits")
+    assert pills.options == ["Unseen instances", "Unseen tools", "Unseen categories"]
+    assert pills.value == SPLITS
+
+
+def test_tasks_have_to_come_from_somewhere(home: Settings) -> None:
+    app = open_page(PAGE)
+    app.pills(key="evaluate_splits").set_value([]).run()
+    assert app.button(key="evaluate.start").disabled
+    assert "Choose where the tasks come from" in texts(app)
+    app.pills(key="evaluate_splits").set_value(["unseen_instances", "unseen_categories"]).run()
+    app.multiselect(key="evaluate.categories").set_value(["calendar"]).run()
+    assert app.button(key="evaluate.start").disabled
+    assert "Unseen categories holds none of the chosen tasks" in texts(app)
 
 
 def test_one_alone_cannot_be_compared(home: Settings) -> None:
@@ -77,16 +89,40 @@ def test_a_model_can_stand_beside_itself_with_constrained_calls(
 def test_an_evaluation_of_policies_without_a_model_runs_and_is_shown(home: Settings) -> None:
     app = open_page(PAGE)
     app.multiselect(key="evaluate_models").set_value([])
-    app.number_input(key="evaluate_tasks").set_value(4).run()
+    app.number_input(key="evaluate_tasks").set_value(4)
+    app.number_input(key="evaluate_trials").set_value(2)
+    app.number_input(key="evaluate_trial_tasks").set_value(1).run()
+    assert "54 attempts" in texts(app)
     app.button(key="evaluate.start").click().run()
     ((job, _),) = supervisor.list_jobs(home, "evaluate")
+    assert job.params["splits"] == SPLITS
     wait_for(home, job.id, "done")
     later = open_page(PAGE, job=job.id)
     (made,) = evaluations(open_store(home).index)
     table = later.dataframe[0].value
     assert list(table["Policy"]) == ["Reference solution", "Random valid calls", "Does nothing"]
-    assert list(table["Passed"]) == ["4 of 4", f"{made.rows[1].passed} of 4", "0 of 4"]
+    assert list(table["Passed"])[::2] == ["12 of 12", "0 of 12"]
+    assert list(table["All 2 sampled pass"])[::2] == ["100.0 %", "0.0 %"]
     assert table["Pass rate"][0] == 100.0
+    later.segmented_control(key=f"part.{made.id}").set_value("unseen_tools").run()
+    assert list(later.dataframe[0].value["Passed"])[::2] == ["4 of 4", "0 of 4"]
+
+
+def test_each_split_has_its_before_and_after(home: Settings) -> None:
+    evaluation = standing_evaluation(home, splits=("unseen_instances", "unseen_tools"))
+    table = open_page(PAGE, id=evaluation.id).dataframe[0].value
+    assert list(table["Tasks"]) == ["Unseen instances", "Unseen tools", "All together"]
+    assert list(table["smollm2-135m"]) == ["10.0 % (0 – 20)"] * 3
+    assert list(table["mine-1"]) == ["55.0 % (45 – 65)"] * 3
+    assert list(table["Difference"]) == ["+45.0 points"] * 3
+    assert list(table["Mistakes / 100"]) == ["40.0 → 2.0"] * 3
+
+
+@pytest.mark.parametrize("ending", [".html", ".md"])
+def test_the_report_can_be_taken_away(home: Settings, ending: str) -> None:
+    evaluation = standing_evaluation(home)
+    app = open_page(PAGE, id=evaluation.id)
+    assert [each for each in app.get("download_button") if each.proto.id.endswith(f"report.{evaluation.id}{ending}")]
 
 
 def test_before_and_after_are_said_in_numbers_and_a_sentence(home: Settings) -> None:
@@ -118,6 +154,36 @@ def test_the_newest_evaluation_is_shown_and_the_others_are_listed(home: Settings
 
 def test_an_evaluation_that_does_not_exist_is_said(home: Settings) -> None:
     assert "There is no evaluation named" in texts(open_page(PAGE, id="evl_nothing")).replace("\\", "")
+
+
+def test_tasks_to_look_at_lead_to_their_attempts(home: Settings) -> None:
+    evaluation = standing_evaluation(home, attempts=2)
+    base, mine = evaluation.rows[:2]
+    store = open_store(home)
+    first, second = plan_tasks("unseen_instances", 2)
+    acted = [(base, 0, "noop", first), (base, 1, "gold", first)]
+    acted += [(mine, number, "gold", task) for number in range(2) for task in (first, second)]
+    for row, number, policy, task in acted:
+        store.add(attempt(home, task, policy, run=row.run).model_copy(update={"attempt": number}))
+    app = open_page(PAGE, id=evaluation.id)
+    app.segmented_control(key=f"look.{evaluation.id}").set_value("Passed sometimes").run()
+    (table,) = [each.value for each in app.dataframe if "Request" in each.value]
+    assert list(table["Passed"]) == ["1 of 2 passed"] and list(table["Request"]) == [first.instruction]
+    app.segmented_control(key=f"look.{evaluation.id}").set_value("Models differ").run()
+    (table,) = [each.value for each in app.dataframe if "Request" in each.value]
+    assert list(table["Passed"]) == ["only mine-1"]
+    app.button(key=f"differ.{evaluation.id}.all").click().run()
+    only = app.session_state["trajectories.only"]
+    assert len(only.trajectories) == 2 and "smollm2-135m and mine-1" in only.what
+
+
+def test_every_model_measured_so_far_is_ranked(home: Settings) -> None:
+    evaluation = standing_evaluation(home)
+    table = next(each.value for each in open_page(PAGE).dataframe if "Model" in each.value)
+    assert list(table["Model"]) == ["mine-1", "smollm2-135m"]
+    assert list(table["Unseen instances"]) == pytest.approx([55.0, 10.0])
+    assert list(table["Tasks"]) == ["40 each"] * 2
+    assert evaluation.name in texts(open_page(PAGE)), "and the newest is shown above"
 
 
 def test_while_it_runs_every_model_is_counted(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from lamsim_core.canonical import now
+from lamsim_core.evaluate.parts import compared
 from lamsim_core.explore.live import live_runs, start_live
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.job import Job, JobStatus
@@ -16,7 +17,7 @@ from lamsim_core.store import open_store
 from lamsim_core.store.filters import TrajectoryFilter
 from lamsim_core.store.queries import count_trajectories
 from lamsim_core.tasks import get_template, instantiate
-from lamsim_core.ui.home import before_and_after, comparison_of
+from lamsim_core.ui.home import before_and_after
 from tests.filling import fill
 from tests.pages.driving import open_page, texts
 
@@ -144,8 +145,16 @@ def test_the_best_adapter_is_compared_and_only_in_its_direction() -> None:
     base, worse, best = row("base", 0.2), row("mine", 0.3, adapter="a"), row("other", 0.4, adapter="b")
     whole = evaluation(base, worse, best, comparisons=(COMPARED,))
     assert before_and_after(whole) == (base, best)
-    assert comparison_of(whole, base, worse) == COMPARED
-    assert comparison_of(whole, worse, base) is None
+    assert compared(whole, "base", "mine") == COMPARED
+    assert compared(whole, "mine", "base") is None
+
+
+def test_of_several_splits_all_together_are_before_and_after() -> None:
+    base, mine = row("base", 0.2), row("mine", 0.3, adapter="a")
+    part = mine.model_copy(update={"split": "unseen_tools", "pass_rate": 0.9})
+    splits = ("unseen_instances", "unseen_tools")
+    whole = evaluation(base, part, mine, part).model_copy(update={"splits": splits})
+    assert before_and_after(whole) == (base, mine)
 
 
 def test_first_paint_loads_no_model_library(home: Settings) -> None:

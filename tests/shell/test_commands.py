@@ -191,6 +191,22 @@ def test_evaluate_compares_and_writes_a_report(shell: Shell, home: Settings, tmp
     assert "gold passes 100.0 points more often than noop" in for_people
 
 
+def test_evaluate_takes_several_splits_and_samples(shell: Shell, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    arguments = ("evaluate", "--model", "noop", "--model", "gold", "--split", "all", "--tasks", "2")
+    data = shell(*arguments, "--trials", "2", "--trial-tasks", "1", "--report", str(report), "--json").json
+    assert data["splits"] == ["unseen_instances", "unseen_tools", "unseen_categories"]
+    assert [(row["split"], row["passed"]) for row in data["rows"][4:]] == [
+        (None, 6), ("unseen_instances", 2), ("unseen_tools", 2), ("unseen_categories", 2)
+    ]  # fmt: skip
+    assert data["rows"][4]["trials"]["all_pass"] == [1.0, 1.0]
+    assert report.read_text().startswith("<!doctype html>")
+    for_people = shell("evaluate", "--model", "gold", "--split", "unseen_tools", "--split", "train", "--tasks", "1").out
+    assert "unseen_tools" in for_people and "train" in for_people
+    refused = shell(*arguments, "--report", str(tmp_path / "report.pdf"), "--json")
+    assert refused.code == 1 and "report.pdf" in refused.json["error"]
+
+
 def test_a_dataset_is_created_listed_and_exported(shell: Shell, tmp_path: Path) -> None:
     shell("explore", "--model", "gold", "--tasks", "4", "--category", "calendar")
     shell("explore", "--model", "noop", "--tasks", "4", "--category", "calendar")
