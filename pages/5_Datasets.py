@@ -45,4 +45,4 @@ with guard():
         if mined is not None:
             with right:
                 draw_mine(mined, kind)
-            draw_some(mined, kind)
+                draw_some(mined, kind)

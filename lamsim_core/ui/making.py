@@ -15,9 +15,9 @@ from lamsim_core.ui import terms
 from lamsim_core.ui.charts import NEUTRAL, count_bars, draw_chart
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.pair_view import PAIR_HELP, PAIR_TITLES, draw_label, draw_pair, group_title
-from lamsim_core.ui.wording import amount, spaced
+from lamsim_core.ui.wording import spaced
 
-MAKES: dict[DatasetKind, str] = {"sft": "Whole attempts", "preference": "Preference pairs", "labels": "Labels"}
+MAKES: dict[DatasetKind, str] = {"sft": "Attempts", "preference": "Pairs", "labels": "Labels"}
 """What datasets are made of, for people."""
 WHAT_FOR: dict[DatasetKind, str] = {
     "sft": "Each row is an attempt that passed. The model learns to do the same.",
@@ -116,7 +116,7 @@ def draw_mine(found: Mine, kind: DatasetKind) -> None:
     else:
         _draw_counts(found, kind)
     if found.dropped:
-        reasons = ", ".join(f"{amount(number, ROW[kind])} {spaced(reason)}" for reason, number in found.dropped.items())
+        reasons = ", ".join(f"{number:,} ({spaced(reason)})" for reason, number in found.dropped.items())
         st.caption(f"Found and not taken: {reasons}.")
     with st.expander("Which attempts were looked at", icon=":material/filter_alt:", type="compact"):
         stages = funnel(len(found.members), found.left_out)

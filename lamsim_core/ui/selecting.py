@@ -123,7 +123,7 @@ def _own(studio: Studio, known: dict[str, list[str]], kind: DatasetKind) -> Sele
             help="Actions that failed a check within the attempt. They are never trained on, but the recovery after them is. "
             "Empty means any number.",
         )
-    most_each = (right if whole else left).number_input(
+    most_each = {"sft": right, "preference": left}.get(kind, st).number_input(
         "Of each kind at most" if whole else "Of each kind of task at most",
         min_value=1,
         value=None,
