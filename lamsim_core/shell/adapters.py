@@ -168,6 +168,9 @@ def delete(
 def ship(
     name: Named,
     new_name: Annotated[str, typer.Option("--as", help="What it is called in the product.")],
+    remarks: Annotated[
+        Path | None, typer.Option("--remarks", help="A Markdown file with more on how it acts, for its card.")
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the one of that name.")] = False,
 ) -> Report:
     """Make a trained adapter part of the product: write its folder into data/models, weights in 16 bits."""
@@ -177,13 +180,14 @@ def ship(
     from lamsim_core.train.measured import measured
 
     settings = get_settings()
+    said = "" if remarks is None else remarks.read_text(encoding="utf-8")
     trained = find_adapter(settings, name)[1]
     before = shipping.record_in(shipped_folder(settings) / new_name)
     with Store(settings) as store:
         store.index.sync()
         ids = {trained.id} | ({before.id} if before is not None else set())
         results = measured(store.index, ids, trained.base)
-    folder, adapter = shipping.ship(settings, name, new_name, results, replace=replace)
+    folder, adapter = shipping.ship(settings, name, new_name, results, remarks=said, replace=replace)
     size = sum(path.stat().st_size for path in folder.iterdir())
     return Report(
         {"adapter": adapter.id, "name": adapter.name, "folder": str(folder), "bytes": size, "results": len(results)},

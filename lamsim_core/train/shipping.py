@@ -44,7 +44,13 @@ _OF_A_MACHINE = re.compile(r"/(?:home|root|tmp|work|mnt|Users)/")
 
 
 def ship(
-    settings: Settings, name: str, new_name: str, results: Sequence[Measured] = (), *, replace: bool = False
+    settings: Settings,
+    name: str,
+    new_name: str,
+    results: Sequence[Measured] = (),
+    *,
+    remarks: str = "",
+    replace: bool = False,
 ) -> tuple[Path, Adapter]:
     """Write a trained adapter into data/models under another name, whole or not at all.
 
@@ -55,6 +61,7 @@ def ship(
         name: the trained adapter.
         new_name: what it is called in the product.
         results: what it was measured at, for its card.
+        remarks: what else is to be said there of how it acts, as Markdown: other benchmarks, what it does badly.
         replace: whether one of that name may be replaced.
 
     Returns:
@@ -85,7 +92,7 @@ def ship(
             update={"id": _id_of(target, digest), "name": new_name, "weights_sha256": digest, "job": None}
         )
         (draft / PROVENANCE).write_text(_provenance(source, trained, adapter), encoding="utf-8")
-        (draft / MODEL_CARD).write_text(_card(source, trained, adapter, results), encoding="utf-8")
+        (draft / MODEL_CARD).write_text(_card(source, trained, adapter, results, remarks), encoding="utf-8")
         (draft / ADAPTER_RECORD).write_text(canonical_json(adapter.model_dump(mode="json")) + "\n", encoding="utf-8")
         if problems := problems_of(settings, draft, new_name):
             raise InvalidInputError(f"{name} cannot be shipped. {' '.join(problems)}")
@@ -147,7 +154,7 @@ def _provenance(source: Path, trained: Adapter, adapter: Adapter) -> str:
     )
 
 
-def _card(source: Path, trained: Adapter, adapter: Adapter, results: Sequence[Measured]) -> str:
+def _card(source: Path, trained: Adapter, adapter: Adapter, results: Sequence[Measured], remarks: str) -> str:
     """The card of the trained adapter, under its new name, and what a card of the product has to say beside that."""
     written = (source / MODEL_CARD).read_text(encoding="utf-8").rstrip()
     body = re.sub(rf"^# {re.escape(trained.name)}$", f"# {adapter.name}", written, count=1, flags=re.MULTILINE)
@@ -157,6 +164,7 @@ def _card(source: Path, trained: Adapter, adapter: Adapter, results: Sequence[Me
         if rows
         else "Not measured."
     )
+    said = f"\n{remarks.strip()}\n" if remarks.strip() else ""
     return f"""{body}
 
 ## How well it acts
@@ -165,7 +173,7 @@ def _card(source: Path, trained: Adapter, adapter: Adapter, results: Sequence[Me
 
 Intervals are 95 %: Wilson for a rate, paired bootstrap for a difference. p is the exact McNemar test on the same attempts.
 Tasks of unseen instances, tools and categories are held out: none of them is in the training data.
-
+{said}
 ## Data
 
 [{DATASET_CARD}]({DATASET_CARD}) describes the dataset: how its rows were chosen, what was left out, and the hash of all of

@@ -60,7 +60,10 @@ def test_an_adapter_is_exported_merged_and_shipped(shell: Shell, tiny: Settings,
     shipped = shell("adapters", "ship", "mine", "--as", "ours", "--json").json
     assert Path(shipped["folder"]) == tiny.data / "models" / "ours" and shipped["results"] == 0
     assert "--replace" in shell("adapters", "ship", "mine", "--as", "ours").err
-    assert "shipped as ours" in shell("adapters", "ship", "mine", "--as", "ours", "--replace").out
+    (tmp_path / "more.md").write_text("On another benchmark: 12 of 40.\n", encoding="utf-8")
+    more = ("--replace", "--remarks", str(tmp_path / "more.md"))
+    assert "shipped as ours" in shell("adapters", "ship", "mine", "--as", "ours", *more).out
+    assert "\n\nOn another benchmark: 12 of 40.\n\n## Data" in (Path(shipped["folder"]) / "README.md").read_text()
     assert [each["name"] for each in shell("adapters", "list", "--json").json["adapters"]] == ["ours", "mine"]
 
 
