@@ -6,12 +6,13 @@ from lamsim_core.ui.draw import guard
 from lamsim_core.ui.jobs import job_list, job_panel, jobs_of
 from lamsim_core.ui.page import start_page
 from lamsim_core.ui.training import setup
+from lamsim_core.ui.training_compare import draw_compare
 from lamsim_core.ui.training_view import draw_adapter, draw_adapters, draw_run, what_to_show
 
 studio = start_page(
     "Train",
     ":material/model_training:",
-    "Train an adapter on a frozen dataset. Only what an agent did right is learned from.",
+    "Train an adapter on a frozen dataset: on whole attempts that passed, on better and worse replies, or on labelled ones.",
 )
 
 with guard():
@@ -31,5 +32,6 @@ with guard():
             )
         draw_adapters(studio, adapter.id if adapter else None)
         job_list(jobs, "train", shown=job_id, title="Training runs")
+        draw_compare(studio.settings, jobs)
     with left, guard():
         setup(studio, jobs)

@@ -17,6 +17,7 @@ from lamsim_core.settings import REPOSITORY
 from lamsim_core.tasks import verify_template
 from lamsim_core.tasks.template import parse_templates
 from lamsim_core.tools import Category, category, get_category
+from lamsim_core.train.presets import PRESETS
 
 DOCS = REPOSITORY / "docs"
 SEEDS = (*range(8), *range(100_000, 100_004))
@@ -99,3 +100,14 @@ def test_the_entries_of_the_documentation_are_taken() -> None:
         r"^\| (`\w+`(?:, `\w+`)*) \| ", (DOCS / "endpoints.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     assert {name for row in described for name in re.findall(r"\w+", row)} == set(OwnEndpoint.model_fields)
+
+
+def test_the_presets_of_the_documentation_are_those_of_the_code() -> None:
+    text = (DOCS / "training.md").read_text(encoding="utf-8")
+    for name, preset in PRESETS.items():
+        for method, recipe in preset.recipes.items():
+            row = (
+                f"| `{name}` | `{method}` | {recipe.epochs:g} | {recipe.learning_rate:g} | {recipe.batch_size} x"
+                f" {recipe.gradient_accumulation} | {recipe.lora_rank} | {recipe.max_length:,} |"
+            )
+            assert row in text, row

@@ -177,6 +177,8 @@ class Adapter(Record):
     metrics: dict[str, float]
     weights_sha256: str
     job: str | None = None
+    start: str | None = None
+    """Id of the adapter whose weights it started from; None means the base model alone."""
 
 
 class Trials(Record):

@@ -23,6 +23,7 @@ from lamsim_core.shell import (
     runs,
     serve,
     stored,
+    training,
 )
 from lamsim_core.shell.output import print_json, say
 
@@ -47,6 +48,7 @@ def program() -> typer.Typer:
         imports,
         runs,
         measuring,
+        training,
         bfcl,
         replaying,
         review,

@@ -1,4 +1,4 @@
-"""Commands that do the work: explore, train. They run in the foreground; the app lists them as jobs too."""
+"""The command that explores, in the foreground; the app lists it as a job too."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,10 +6,10 @@ import typer
 
 from lamsim_core.explore.curriculum import Order
 from lamsim_core.explore.modes import NUMBERS
-from lamsim_core.records import Mode, Recipe, Split
+from lamsim_core.records import Mode, Split
 from lamsim_core.settings import Settings, get_settings
 from lamsim_core.shell.catalog import Category, Template
-from lamsim_core.shell.foreground import follow, run_in_foreground
+from lamsim_core.shell.foreground import run_in_foreground
 from lamsim_core.shell.output import Report, command
 
 Precision = Literal["nf4", "bf16", "fp32"]
@@ -46,7 +46,6 @@ MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", help="Seconds
 def register(app: typer.Typer) -> None:
     """Add the commands to the shell."""
     command(app, "explore")(explore)
-    command(app, "train")(train)
 
 
 def explore(
@@ -141,75 +140,6 @@ def explore(
             f"Run {result['run']}, job {job}.",
         ],
     )
-
-
-def train(
-    dataset: Annotated[
-        str | None, typer.Option("--dataset", help="Id of a dataset, or its name for the newest of it.")
-    ] = None,
-    model: Annotated[str, typer.Option("--model", help="The model to train.")] = "smollm2-135m",
-    name: Annotated[str | None, typer.Option("--name", help="What the trained adapter is called.")] = None,
-    resume: Annotated[
-        str | None, typer.Option("--resume", metavar="JOB", help="Go on with a training job that was stopped.")
-    ] = None,
-    epochs: Annotated[float | None, typer.Option("--epochs", help="Passes over the rows.")] = None,
-    max_optimizer_steps: Annotated[
-        int | None, typer.Option("--max-optimizer-steps", min=1, help="Stop after so many.")
-    ] = None,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Rows at a time.")] = None,
-    gradient_accumulation: Annotated[
-        int | None, typer.Option("--gradient-accumulation", min=1, help="Batches per step.")
-    ] = None,
-    lora_rank: Annotated[int | None, typer.Option("--lora-rank", min=1)] = None,
-    lora_alpha: Annotated[int | None, typer.Option("--lora-alpha", min=1)] = None,
-    lora_dropout: Annotated[float | None, typer.Option("--lora-dropout", min=0, max=1)] = None,
-    max_length: Annotated[
-        int | None, typer.Option("--max-length", min=1, help="Tokens; longer rows are dropped.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Order of the rows and start of the adapter.")] = None,
-    precision: Annotated[Precision | None, typer.Option("--precision", help="How the base weights are held.")] = None,
-    save_steps: Annotated[int | None, typer.Option("--save-steps", min=1, help="Steps between checkpoints.")] = None,
-) -> Report:
-    """Train an adapter on a frozen dataset, or go on with a job that was stopped."""
-    settings = get_settings()
-    if resume is not None:
-        job, result = resume, _resume(settings, resume)
-    else:
-        if dataset is None or name is None:
-            raise typer.BadParameter("give --dataset and --name, or --resume with a job.")
-        from lamsim_core.curate.datasets import find_dataset
-
-        given = {
-            "epochs": epochs,
-            "max_optimizer_steps": max_optimizer_steps,
-            "learning_rate": learning_rate,
-            "batch_size": batch_size,
-            "gradient_accumulation": gradient_accumulation,
-            "lora_rank": lora_rank,
-            "lora_alpha": lora_alpha,
-            "lora_dropout": lora_dropout,
-            "max_length": max_length,
-            "seed": seed,
-            "precision": precision,
-            "save_steps": save_steps,
-        }
-        recipe = Recipe.model_validate({key: value for key, value in given.items() if value is not None})
-        found = find_dataset(settings, dataset)
-        params = {"dataset": found.id, "model": model, "name": name, "recipe": recipe.model_dump(mode="json")}
-        job, result = run_in_foreground(settings, "train", params, f"Train {name} from {model} on {found.name}")
-    return Report({"job": job, **result}, [f"The adapter {result.get('name', name)} is ready (job {job})."])
-
-
-def _resume(settings: Settings, job: str) -> dict[str, Any]:
-    from lamsim_core.errors import InvalidInputError
-    from lamsim_core.jobs import supervisor
-
-    kind = supervisor.get_job(settings, job).kind
-    if kind != "train":
-        raise InvalidInputError(f"{job} is a job of kind {kind}. Use: python -m lamsim_core jobs resume {job}")
-    supervisor.resume(settings, job)
-    return follow(settings, job)
 
 
 def common(

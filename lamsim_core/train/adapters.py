@@ -15,14 +15,22 @@ from lamsim_core.errors import TrainingError
 from lamsim_core.models.folder import Manifest, file_sha256
 from lamsim_core.models.loading import ADAPTER_WEIGHTS
 from lamsim_core.models.registry import ADAPTER_RECORD, ModelEntry, adapter_folders
-from lamsim_core.records import Adapter, Dataset, Recipe
+from lamsim_core.records import Adapter, Dataset, Method, Recipe
 from lamsim_core.settings import Settings
-from lamsim_core.train.sft import Trained
+from lamsim_core.train.methods import METHODS
+from lamsim_core.train.running import Trained
 
 DRAFT_PREFIX = ".partial-"
 """Beginning of the names of folders that are not published."""
 
 _CONFIG = "adapter_config.json"
+
+_LEARNT_FROM: dict[Method, str] = {
+    "sft": "attempts whose every check passed",
+    "dpo": "pairs of answers of which checks tell the better one",
+    "kto": "answers that checks found right or wrong",
+}
+_ROWS: dict[Method, str] = {"sft": "attempts", "dpo": "pairs", "kto": "labelled answers"}
 
 
 def published_by(settings: Settings, job: str) -> Adapter | None:
@@ -41,6 +49,7 @@ def publish(
     recipe: Recipe,
     tokenizer: Any,
     job: str,
+    start: Adapter | None = None,
 ) -> Adapter:
     """Make a trained adapter visible under ``name``.
 
@@ -70,9 +79,12 @@ def publish(
             metrics={key: round(value, 6) for key, value in trained.metrics.items()},
             weights_sha256=file_sha256(draft / ADAPTER_WEIGHTS),
             job=job,
+            start=start.id if start else None,
         )
-        (draft / "provenance.json").write_text(json.dumps(_provenance(adapter, manifest), indent=2), encoding="utf-8")
-        (draft / "README.md").write_text(_card(adapter, base, dataset), encoding="utf-8")
+        (draft / "provenance.json").write_text(
+            json.dumps(_provenance(adapter, manifest, start), indent=2), encoding="utf-8"
+        )
+        (draft / "README.md").write_text(_card(adapter, base, dataset, start), encoding="utf-8")
         (draft / ADAPTER_RECORD).write_text(canonical_json(adapter.model_dump(mode="json")), encoding="utf-8")
         for path in draft.iterdir():
             _sync(path)
@@ -96,7 +108,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _provenance(adapter: Adapter, manifest: Manifest) -> dict[str, Any]:
+def _provenance(adapter: Adapter, manifest: Manifest, start: Adapter | None) -> dict[str, Any]:
     import peft
     import torch
     import transformers
@@ -107,6 +119,7 @@ def _provenance(adapter: Adapter, manifest: Manifest) -> dict[str, Any]:
     return {
         "adapter": adapter.model_dump(mode="json"),
         "base_source": manifest.source,
+        **({} if start is None else {"start": start.model_dump(mode="json")}),
         "versions": {
             "lamsim": __version__,
             "torch": torch.__version__,
@@ -117,28 +130,32 @@ def _provenance(adapter: Adapter, manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _card(adapter: Adapter, base: ModelEntry, dataset: Dataset) -> str:
+def _card(adapter: Adapter, base: ModelEntry, dataset: Dataset, start: Adapter | None) -> str:
     recipe, numbers = adapter.recipe, adapter.metrics
+    way = METHODS[recipe.method]
     rows = "\n".join(f"| {key.replace('_', ' ')} | {value:g} |" for key, value in sorted(numbers.items()))
     categories = ", ".join(f"{name} ({count})" for name, count in sorted(dataset.counts.get("category", {}).items()))
+    held = "" if recipe.method == "sft" else f", held to what it starts from by beta {recipe.beta:g}"
+    begun = "the base model" if start is None else f"the adapter {start.name} ({start.id}, {start.weights_sha256})"
     return f"""---
 library_name: peft
 base_model: {base.name}
 license: {base.licence.split()[0].lower()}
-tags: [lora, tool-calling, lam-simulator]
+tags: [lora, {recipe.method}, tool-calling, lam-simulator]
 ---
 # {adapter.name}
 
-A LoRA adapter for {base.title} that calls tools, trained by LAM Simulator on attempts whose every check passed.
+A LoRA adapter for {base.title} that calls tools, trained by LAM Simulator on {_LEARNT_FROM[recipe.method]}.
 
 | | |
 | --- | --- |
 | Base model | {base.name} ({base.source}) |
 | Hash of the base weights | {adapter.base_hash} |
 | Licence | that of the base model: {base.licence} |
-| Dataset | {dataset.rows} attempts: {categories} |
+| Starts from | {begun} |
+| Dataset | {dataset.rows} {_ROWS[recipe.method]}: {categories} |
 | Dataset hash | {adapter.dataset_hash} |
-| Method | SFT, loss on the assistant's own tokens only |
+| Method | {way.title}, {way.learns}{held} |
 | LoRA | rank {recipe.lora_rank}, alpha {recipe.lora_alpha}, all linear layers |
 | Learning rate | {recipe.learning_rate:g}, cosine |
 | Passes, rows per step | {recipe.epochs:g}, {recipe.batch_size * recipe.gradient_accumulation} |

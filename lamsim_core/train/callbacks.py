@@ -7,18 +7,33 @@ product wrote for this very run is ever resumed: its manifest, written last, mus
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lamsim_core.files import write_atomic
 from lamsim_core.models.folder import file_sha256
+from lamsim_core.train import world
 
 CHECKPOINT_MANIFEST = "lamsim-checkpoint.json"
 """Name of a checkpoint's manifest."""
 
 Report = Callable[[dict[str, float]], None]
 """Told the numbers of one step."""
+
+
+MEASURES = {
+    "loss": "loss",
+    "mean_token_accuracy": "token_accuracy",
+    "rewards/accuracies": "accuracy",
+    "rewards/margins": "margin",
+}
+"""What TRL calls the numbers of a step -> what we call them."""
+
+
+def measures(logs: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a step, by our names; not every step has all."""
+    return {ours: float(logs[name]) for name, ours in MEASURES.items() if name in logs}
 
 
 def seal_checkpoint(folder: Path, run: str) -> None:
@@ -72,7 +87,7 @@ def make_callback(run: str, epochs: float, should_stop: Callable[[], bool], repo
             self._time = time.perf_counter()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if should_stop() and state.global_step < state.max_steps:
+            if world.told(should_stop()) and state.global_step < state.max_steps:
                 control.should_save = control.should_training_stop = True
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
@@ -84,16 +99,17 @@ def make_callback(run: str, epochs: float, should_stop: Callable[[], bool], repo
                 {
                     "step": state.global_step,
                     "steps": state.max_steps,
-                    "loss": logs["loss"],
+                    **measures(logs),
                     "epoch": round(epochs * state.global_step / state.max_steps, 4),
                     "tokens_per_second": round((tokens - self._tokens) / max(now - self._time, 1e-9), 1),
                     "learning_rate": logs.get("learning_rate", 0.0),
-                    "token_accuracy": logs.get("mean_token_accuracy", 0.0),
                 }
             )
             self._tokens, self._time = tokens, now
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            seal_checkpoint(Path(args.output_dir) / f"checkpoint-{state.global_step}", run)
+            world.wait()  # every process has a file of its own in it
+            if world.leads():
+                seal_checkpoint(Path(args.output_dir) / f"checkpoint-{state.global_step}", run)
 
     return Between()

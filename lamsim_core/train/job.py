@@ -1,6 +1,7 @@
 """Training as a job: prepare, train, publish; a resumed job goes on from its newest sound checkpoint."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -8,16 +9,20 @@ from lamsim_core.canonical import content_hash
 from lamsim_core.curate.datasets import get_dataset, load_rows
 from lamsim_core.errors import InvalidInputError, StoppedError, TrainingError
 from lamsim_core.jobs.context import JobContext
+from lamsim_core.models.folder import Manifest
 from lamsim_core.models.listing import NAME_PATTERN
 from lamsim_core.models.loading import load_tokenizer, model_folder
-from lamsim_core.models.registry import list_models
-from lamsim_core.records import Adapter, Recipe, Record
+from lamsim_core.models.registry import ModelEntry, list_models
+from lamsim_core.records import Adapter, Dataset, Recipe, Record
 from lamsim_core.settings import Settings
+from lamsim_core.train import world
 from lamsim_core.train.adapters import publish, published_by
 from lamsim_core.train.doctor import require_sound
+from lamsim_core.train.methods import require_fit, tokenize, train
 from lamsim_core.train.preflight import trainable
-from lamsim_core.train.rows import tokenize_rows
-from lamsim_core.train.sft import finished_steps, optimizer_steps, train
+from lamsim_core.train.rows import TokenRows
+from lamsim_core.train.running import finished_steps, optimizer_steps
+from lamsim_core.train.start import Start, open_start, shaped_like
 
 
 class TrainParams(Record):
@@ -30,6 +35,8 @@ class TrainParams(Record):
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
     """What the adapter will be called."""
     recipe: Recipe = Recipe()
+    from_adapter: str | None = None
+    """Name or id of the adapter whose weights are the start; None starts from the base model alone."""
 
 
 def run(context: JobContext) -> dict[str, Any]:
@@ -60,27 +67,60 @@ def _require_free(settings: Settings, name: str) -> None:
         raise InvalidInputError(f"There already is a model named {name!r}. Choose another name for the adapter.")
 
 
-def _train(context: JobContext, params: TrainParams) -> Adapter:
-    settings, recipe = context.settings, params.recipe
-    context.progress(0, 0, "Loading the model and the dataset.")
+class Prepared(NamedTuple):
+    """Everything a training needs, found and checked."""
+
+    entry: ModelEntry
+    folder: Path
+    manifest: Manifest
+    start: Start | None
+    recipe: Recipe
+    dataset: Dataset
+    tokenizer: Any
+    tokens: TokenRows[Any]
+    run: str
+    """Names what is trained from what and how."""
+
+
+def prepare(settings: Settings, params: TrainParams) -> Prepared:
+    """Find and check what a training needs.
+
+    Raises:
+        InvalidInputError: the dataset or the model cannot be used.
+        TrainingError: there is nothing to train on.
+    """
     entry = trainable(settings, params.model)
     folder, manifest = model_folder(settings, entry)
+    start = open_start(settings, params.from_adapter, entry.name, manifest)
+    recipe = shaped_like(params.recipe, start)
+    dataset = get_dataset(settings, params.dataset)
+    require_fit(dataset, recipe)
     tokenizer = load_tokenizer(settings, entry, folder)
     require_sound(tokenizer)
-    dataset = get_dataset(settings, params.dataset)
-    tokens = tokenize_rows(tokenizer, load_rows(settings, params.dataset), recipe.max_length)
+    tokens = tokenize(recipe.method, tokenizer, load_rows(settings, params.dataset), recipe.max_length)
     if not tokens.rows:
         raise TrainingError(
             f"Nothing is left to train on: {tokens.too_long} rows are longer than {recipe.max_length} tokens and in"
             f" {tokens.untrained} nothing would be trained. Choose another dataset or a larger maximum length."
         )
+    parts: list[Any] = [dataset.hash, manifest.weights, recipe.model_dump(mode="json")]
+    parts += [] if start is None else [start.record.weights_sha256]
+    parts += [] if world.size() == 1 else [world.size()]
+    return Prepared(entry, folder, manifest, start, recipe, dataset, tokenizer, tokens, content_hash(parts))
+
+
+def _train(context: JobContext, params: TrainParams) -> Adapter:
+    settings = context.settings
+    context.progress(0, 0, "Loading the model and the dataset.")
+    ready = prepare(settings, params)
+    tokens, start = ready.tokens, ready.start
     if context.should_stop():
         raise StoppedError("Stopped before the first step.")
     dropped = tokens.too_long + tokens.untrained
     note = f" ({dropped} rows left out)" if dropped else ""
-    run_hash = content_hash([dataset.hash, manifest.weights, recipe.model_dump(mode="json")])
-    done = finished_steps(context.folder, run_hash)
-    context.progress(done, optimizer_steps(len(tokens.rows), recipe), f"Training on {len(tokens.rows)} rows{note}.")
+    done = finished_steps(context.folder, ready.run)
+    steps = optimizer_steps(len(tokens.rows), ready.recipe)
+    context.progress(done, steps, f"Training on {len(tokens.rows)} rows{note}.")
 
     def report(numbers: dict[str, float]) -> None:
         context.metric(**numbers)
@@ -88,25 +128,49 @@ def _train(context: JobContext, params: TrainParams) -> Adapter:
 
     trained = train(
         tokens.rows,
-        folder,
-        tokenizer,
-        recipe,
+        ready.folder,
+        ready.tokenizer,
+        ready.recipe,
         context.folder,
-        run=run_hash,
+        run=ready.run,
         should_stop=context.should_stop,
         report=report,
+        say=lambda said: context.progress(done, steps, said),
+        start=start.folder if start else None,
     )
     _require_free(settings, params.name)
     return publish(
         settings,
         trained,
         name=params.name,
-        base=entry,
-        manifest=manifest,
-        dataset=dataset,
-        recipe=recipe,
-        tokenizer=tokenizer,
+        base=ready.entry,
+        manifest=ready.manifest,
+        dataset=ready.dataset,
+        recipe=ready.recipe,
+        tokenizer=ready.tokenizer,
         job=context.job.id,
+        start=start.record if start else None,
+    )
+
+
+def help_train(settings: Settings, params: TrainParams) -> None:
+    """Take part in a training that another process leads.
+
+    Raises:
+        StoppedError: the leader was told to stop.
+        LamsimError: as ``run``.
+    """
+    ready = prepare(settings, params)
+    train(
+        ready.tokens.rows,
+        ready.folder,
+        ready.tokenizer,
+        ready.recipe,
+        Path(),  # the leader's
+        run=ready.run,
+        should_stop=lambda: False,
+        report=lambda _: None,
+        start=ready.start.folder if ready.start else None,
     )
 
 

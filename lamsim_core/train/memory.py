@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lamsim_core.records import Recipe
-from lamsim_core.train.rows import TokenRow
+from lamsim_core.train.rows import Trainable
 
 MEASURED_BYTES = 269e6
 """Size in bf16 of SmolLM2-135M, with which the figures of this package were measured; needs grow with the size."""
@@ -22,7 +22,7 @@ def size_ratio(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.glob("*.safetensors")) / MEASURED_BYTES
 
 
-def peak_mb(rows: Sequence[TokenRow], recipe: Recipe, folder: Path, *, recompute: bool) -> float:
+def peak_mb(rows: Sequence[Trainable], recipe: Recipe, folder: Path, *, recompute: bool) -> float:
     """Estimated peak memory in MB.
 
     Args:
@@ -32,14 +32,14 @@ def peak_mb(rows: Sequence[TokenRow], recipe: Recipe, folder: Path, *, recompute
         recompute: whether activations are computed again in the backward pass and not kept.
     """
     ratio = size_ratio(folder)
-    batch = recipe.batch_size * max((len(row.input_ids) for row in rows), default=0)
+    batch = recipe.batch_size * max((row.cost for row in rows), default=0)
     per_token = _MB_PER_TOKEN_RECOMPUTED if recompute else _MB_PER_TOKEN
     wide = 2.0 if recipe.precision == "fp32" else 1.0
     weights = MEASURED_BYTES / 2e6 * ratio * _BYTES_PER_WEIGHT[recipe.precision]
     return _LIBRARIES_MB + weights + batch * per_token * wide * ratio
 
 
-def must_recompute(rows: Sequence[TokenRow], recipe: Recipe, folder: Path) -> bool:
+def must_recompute(rows: Sequence[Trainable], recipe: Recipe, folder: Path) -> bool:
     """Whether keeping all activations would take more than a good part of the memory that is free now.
 
     Computing them again costs about a quarter of the time and changes no number.

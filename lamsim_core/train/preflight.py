@@ -1,8 +1,9 @@
 """What a training run would do and cost, before it is started."""
 
 from pathlib import Path
+from typing import Any
 
-from lamsim_core.curate.datasets import load_rows
+from lamsim_core.curate.datasets import get_dataset, load_rows
 from lamsim_core.errors import InvalidInputError
 from lamsim_core.models.loading import load_tokenizer, model_folder
 from lamsim_core.models.registry import ModelEntry, get_model
@@ -10,8 +11,9 @@ from lamsim_core.records import Recipe, Record
 from lamsim_core.settings import Settings
 from lamsim_core.train.doctor import require_sound
 from lamsim_core.train.memory import must_recompute, peak_mb, size_ratio
-from lamsim_core.train.rows import TokenRows, tokenize_rows
-from lamsim_core.train.sft import optimizer_steps
+from lamsim_core.train.methods import require_fit, tokenize
+from lamsim_core.train.rows import TokenRows
+from lamsim_core.train.running import optimizer_steps
 
 _TOKENS_PER_SECOND = {
     # SmolLM2-135M, rank 32, batch 4, rows of 600 tokens with a quarter trained, 2 AVX-512 cores (AMD EPYC), torch 2.13.
@@ -26,6 +28,8 @@ _TOKENS_PER_SECOND = {
 """Tokens trained per second with the default model, padding left out, by device and precision."""
 
 _RECOMPUTED_SPEED = 0.75
+_REFERENCE = 0.5
+"""Time to ask the reference about a row, as a part of the time to train on it."""
 _START_SECONDS = 25.0
 """Loading the libraries and the model."""
 
@@ -40,9 +44,9 @@ class Preflight(Record):
     dropped_too_long: int
     """Rows longer than the recipe allows: left out, never cut."""
     dropped_untrained: int
-    """Rows in which no assistant turn would be trained."""
+    """Rows in which nothing would be learned: no assistant turn, or two sides that are the same."""
     tokens: int
-    """Tokens of the kept rows, all epochs together."""
+    """Tokens the model reads in training, all epochs together."""
     trained_tokens: int
     """Of these, the ones in the loss."""
     longest: int
@@ -60,15 +64,17 @@ def preflight(settings: Settings, dataset_id: str, model: str, recipe: Recipe) -
 
     Raises:
         NotFoundError: no such dataset or model.
-        InvalidInputError: the dataset is damaged, or the model is not one that can be trained.
+        InvalidInputError: the dataset is damaged or of another kind than the method learns from, or the model is not
+            one that can be trained.
         ModelError: the model is not available.
-        TrainingError: the model's chat template cannot be trained on.
+        TrainingError: the model's chat template cannot be trained on, or a row cannot be used.
     """
     entry = trainable(settings, model)
     folder, _ = model_folder(settings, entry)
+    require_fit(get_dataset(settings, dataset_id), recipe)
     tokenizer = load_tokenizer(settings, entry, folder)
     require_sound(tokenizer)
-    tokens = tokenize_rows(tokenizer, load_rows(settings, dataset_id), recipe.max_length)
+    tokens = tokenize(recipe.method, tokenizer, load_rows(settings, dataset_id), recipe.max_length)
     return estimate(tokens, recipe, folder)
 
 
@@ -82,19 +88,20 @@ def trainable(settings: Settings, model: str) -> ModelEntry:
     entry = get_model(settings, model)
     if entry.kind != "local":
         raise InvalidInputError(
-            f"{model} is not a base model: an adapter is trained on {entry.base}. Choose that instead."
+            f"{model} is not a base model: an adapter is trained on {entry.base}. Choose that as the model; to go on from"
+            f" {model}, start from it."
             if entry.base
             else f"{model} has no weights that could be trained. Choose another model."
         )
     return entry
 
 
-def estimate(tokens: TokenRows, recipe: Recipe, folder: Path) -> Preflight:
+def estimate(tokens: TokenRows[Any], recipe: Recipe, folder: Path) -> Preflight:
     """Steps, minutes and memory of training these rows from the weights in ``folder``."""
     import torch
 
     kept = tokens.rows
-    lengths = [len(row.input_ids) for row in kept]
+    read = sum(row.cost for row in kept)
     steps = optimizer_steps(len(kept), recipe) if kept else 0
     seen = steps * recipe.batch_size * recipe.gradient_accumulation / len(kept) if kept else 0.0
     times = min(recipe.epochs, seen)
@@ -108,10 +115,15 @@ def estimate(tokens: TokenRows, recipe: Recipe, folder: Path) -> Preflight:
         kept=len(kept),
         dropped_too_long=tokens.too_long,
         dropped_untrained=tokens.untrained,
-        tokens=round(sum(lengths) * times),
+        tokens=round(read * times),
         trained_tokens=round(sum(row.trained for row in kept) * times),
-        longest=max(lengths, default=0),
+        longest=max((row.longest for row in kept), default=0),
         steps=steps,
-        minutes=(_START_SECONDS + sum(lengths) * times / rate) / 60 if kept else 0.0,
+        minutes=(_START_SECONDS + read * (times + _asked(recipe, times)) / rate) / 60 if kept else 0.0,
         memory_mb=round(peak_mb(kept, recipe, folder, recompute=recompute)),
     )
+
+
+def _asked(recipe: Recipe, times: float) -> float:
+    """What asking the reference adds: each pair once; each label as often as it comes, since it is compared anew."""
+    return {"sft": 0.0, "dpo": _REFERENCE, "kto": _REFERENCE * times}[recipe.method]

@@ -8,7 +8,7 @@ nothing and say so: ``"unfiltered": true``.
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from lamsim_core.curate.messages import heard, in_context, opening_messages, turns, went_wrong
 from lamsim_core.errors import ModelError, TrainingError
@@ -36,11 +36,40 @@ class TokenRow(NamedTuple):
         """Number of tokens in the loss."""
         return sum(label != IGNORED for label in self.labels)
 
+    @property
+    def cost(self) -> int:
+        """Number of tokens the model reads."""
+        return len(self.input_ids)
 
-class TokenRows(NamedTuple):
+    @property
+    def longest(self) -> int:
+        """Number of tokens of the row."""
+        return len(self.input_ids)
+
+
+class Trainable(Protocol):
+    """A row of any kind, ready for training."""
+
+    @property
+    def trained(self) -> int:
+        """Number of tokens in the loss."""
+
+    @property
+    def cost(self) -> int:
+        """Number of tokens the model reads."""
+
+    @property
+    def longest(self) -> int:
+        """Number of tokens of its longest conversation."""
+
+
+RowT = TypeVar("RowT", bound=Trainable)
+
+
+class TokenRows(NamedTuple, Generic[RowT]):
     """The rows of a dataset ready for training, and how many could not be used."""
 
-    rows: list[TokenRow]
+    rows: list[RowT]
     too_long: int
     """Rows of more tokens than allowed: dropped, never cut."""
     untrained: int
@@ -139,7 +168,7 @@ def tokenize_row(tokenizer: Any, row: Row) -> TokenRow:
     return RowTokenizer(tokenizer)(row)
 
 
-def tokenize_rows(tokenizer: Any, rows: Iterable[Row], max_length: int) -> TokenRows:
+def tokenize_rows(tokenizer: Any, rows: Iterable[Row], max_length: int) -> TokenRows[TokenRow]:
     """Tokenize a dataset, leaving out and counting rows that are too long or would train nothing.
 
     Raises:

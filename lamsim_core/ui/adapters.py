@@ -95,7 +95,12 @@ def _draw_details(studio: Studio, folder: Path, adapter: Adapter) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Where it comes from**")
-        st.table(facts(origin(adapter)), border="horizontal", hide_header=True, alt="Provenance of the adapter")
+        st.table(
+            facts(origin(studio.settings, adapter)),
+            border="horizontal",
+            hide_header=True,
+            alt="Provenance of the adapter",
+        )
         if (studio.settings.datasets / adapter.dataset).is_dir():
             link("pages/5_Datasets.py", "Its dataset", icon=":material/dataset:", query={"id": adapter.dataset})
         elif not (folder / DATASET_CARD).is_file():

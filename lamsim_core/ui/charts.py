@@ -278,6 +278,24 @@ def curve(points: Sequence[Point], *, title: str, x_title: str, smoothed: bool, 
     return _finish(figure, height=300, top=44)
 
 
+def curves(lines: Mapping[str, Sequence[Point]], *, title: str, x_title: str) -> "Figure":
+    """The same quantity of several runs over time, smoothed: name -> values."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for place, (name, points) in enumerate(lines.items()):
+        figure.add_scatter(
+            x=[x for x, _ in thin_out(points)],
+            y=[y for _, y in thin_out(smooth(points))],
+            name=named(name),
+            line={"width": 2.5, "color": colour(place), "dash": ("solid", "dash", "dot", "dashdot")[place % 4]},
+            hovertemplate="%{x:,}: %{y:.4g}<extra>%{fullData.name}</extra>",
+        )
+    figure.update_xaxes(title=x_title)
+    figure.update_layout(title={"text": title, "font": {"size": 14}, "x": 0, "xanchor": "left"})
+    return _finish(figure, height=320, legend=True, top=44)
+
+
 def over_time(tracks: Sequence[Track], events: Mapping[str, datetime], *, percent: bool = False) -> "Figure":
     """Several series over time, each with marks of its own shape, and upright lines at what happened in between.
 

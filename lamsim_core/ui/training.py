@@ -12,33 +12,36 @@ from lamsim_core.errors import LamsimError
 from lamsim_core.jobs.job import ACTIVE
 from lamsim_core.models.listing import NAME_PATTERN
 from lamsim_core.models.provision import models_folder
-from lamsim_core.models.registry import list_models
-from lamsim_core.records import Dataset, Recipe
+from lamsim_core.models.registry import adapter_folders, list_models
+from lamsim_core.records import Adapter, Dataset, Method, Recipe
 from lamsim_core.settings import Settings
 from lamsim_core.train.apart import preflight_apart
+from lamsim_core.train.methods import METHODS, method_for
 from lamsim_core.train.preflight import Preflight
 from lamsim_core.ui import forms
 from lamsim_core.ui.curating import version_title
 from lamsim_core.ui.dataset_rows import read_rows
-from lamsim_core.ui.draw import guard, label
+from lamsim_core.ui.draw import clean, guard, label
 from lamsim_core.ui.jobs import Jobs, start_button
 from lamsim_core.ui.page import Studio, link
+from lamsim_core.ui.recipe_form import pick_recipe
 from lamsim_core.ui.token_view import draw_tokens
 from lamsim_core.ui.wording import amount, duration, percent
 
 TOO_LONG = "longer than allowed; rows are never cut."
-UNTRAINED = "nothing in them is to be learned."
+UNTRAINED = "nothing in them is to be learned, or both replies are the same."
 DATASET = "train_dataset"
-PRESETS: Mapping[str, Recipe] = {
-    "Quick": Recipe(max_optimizer_steps=30, lora_rank=16, lora_alpha=32),
-    "Standard": Recipe(epochs=3),
-}
-PRESET_HELP = "Quick: at most 30 steps, to see that everything works. Standard: the whole dataset, three times."
 _WITHOUT_WEIGHT = {
-    name: Recipe.model_fields[name].default for name in ("learning_rate", "seed", "lora_dropout", "save_steps")
+    name: Recipe.model_fields[name].default for name in ("learning_rate", "seed", "lora_dropout", "save_steps", "beta")
 }
 """Parts of a recipe that do not change what it comes to, so that changing them need not count again."""
-PRECISIONS = {"bf16": "bf16", "fp32": "fp32", "nf4": "nf4 (QLoRA)"}
+BASE_ALONE = ""
+"""Choice of starting from the base model, without an adapter."""
+TEACHES: Mapping[Method, str] = {
+    "sft": "It learns to write what agents wrote in attempts that passed.",
+    "dpo": "It learns which of two replies at the same point is better.",
+    "kto": "It learns from single replies, each known to be right or wrong.",
+}
 
 
 def setup(studio: Studio, jobs: Jobs) -> None:
@@ -51,20 +54,24 @@ def setup(studio: Studio, jobs: Jobs) -> None:
     choices = forms.model_choices(studio.settings, plain=False, adapters=False)
     base = forms.pick_model(choices, "train_base", text="Base model")
     taken = {entry.name for entry in list_models(studio.settings, hidden=True)}
+    method = method_for(dataset.kind)
+    start = _pick_start(studio.settings, base.name, method)
     name = st.text_input(
         "Name of the adapter",
-        value=suggested_name(base.name, taken),
+        value=suggested_name(base.name, taken, method),
         max_chars=80,
-        key=f"train_name.{len(taken)}",  # a new adapter makes room for a new suggestion; a click alone does not
+        key=f"train_name.{len(taken)}.{method}",  # a new adapter makes room for a new suggestion; a click alone does not
         help="Letters, digits and . _ -. The adapter is chosen by this name everywhere else.",
     )
-    recipe = _recipe()
+    recipe = pick_recipe(method, start)
     why_not = base.why_not or bad_name((name or "").strip(), taken)
     if why_not is None and (is_here(studio.settings, base.name) or _asked_to_fetch()):
         try:
             found = look_ahead(studio.settings, dataset, base.name, recipe)
             draw_preflight(found)
-            if st.button("See the rows as tokens", key="train_peek", icon=":material/visibility:", type="tertiary"):
+            if method == "sft" and st.button(
+                "See the rows as tokens", key="train_peek", icon=":material/visibility:", type="tertiary"
+            ):
                 _peek(studio.settings, dataset, base.name, recipe.max_length)
             why_not = nothing_to_train(found, recipe)
         except LamsimError as error:
@@ -74,13 +81,14 @@ def setup(studio: Studio, jobs: Jobs) -> None:
         "model": base.name,
         "name": (name or "").strip(),
         "recipe": recipe.model_dump(mode="json"),
+        **({} if start is None else {"from_adapter": start.id}),
     }
     rivals = [job for job, status in jobs if status.state in ACTIVE and job.params.get("name") == params["name"]]
     if any(job.params != params for job in rivals):
         why_not = "A run that makes an adapter of this name is still going on. Choose another name."
     if why_not is not None:
         st.warning(label(why_not, limit=600), icon=":material/block:")
-    said = f"{params['name']}: {base.name} on {dataset.name}"
+    said = f"{params['name']}: {start.name if start else base.name} on {dataset.name}, {METHODS[method].title}"
     start_button(studio, "train", params, jobs, name=said, text="Train", why_not=why_not)
 
 
@@ -114,10 +122,32 @@ def _pick_dataset(datasets: Sequence[Dataset]) -> Dataset:
     return known[chosen]
 
 
-def suggested_name(base: str, taken: set[str]) -> str:
+def _pick_start(settings: Settings, base: str, method: Method) -> Adapter | None:
+    """The adapter to go on from, or None for the base alone. Preferences come after SFT: the newest adapter is offered."""
+    known = {record.id: record for _, record in adapter_folders(settings) if record.base == base}
+    newest = sorted(known, key=lambda adapter_id: known[adapter_id].created, reverse=True)
+    with st.container(gap="xsmall"):
+        st.caption(f":material/school: **{METHODS[method].title}.** {TEACHES[method]}")
+        if not newest:
+            if method != "sft":
+                st.caption(":orange[:material/lightbulb:] This goes best from an adapter that SFT has made first.")
+            return None
+        options = [BASE_ALONE, *newest]
+        chosen = st.selectbox(
+            "Starts from",
+            options,
+            index=0 if method == "sft" else 1,
+            format_func=lambda adapter_id: clean(known[adapter_id].name) if adapter_id else "The base model alone",
+            key=f"train_start.{base}.{method}.{len(newest)}",
+            help="Another adapter's weights are the start, and with DPO and KTO also what the new one is held to.",
+        )
+    return known.get(str(chosen))
+
+
+def suggested_name(base: str, taken: set[str], method: Method = "sft") -> str:
     """A name for an adapter that nothing has yet."""
-    stem = re.sub(r"[^A-Za-z0-9._-]", "-", base)[:60]
-    return next(name for number in range(1, len(taken) + 2) if (name := f"{stem}-tools-{number}") not in taken)
+    stem = f"{re.sub(r'[^A-Za-z0-9._-]', '-', base)[:60]}-{'tools' if method == 'sft' else method}"
+    return next(name for number in range(1, len(taken) + 2) if (name := f"{stem}-{number}") not in taken)
 
 
 def bad_name(name: str, taken: set[str]) -> str | None:
@@ -125,73 +155,6 @@ def bad_name(name: str, taken: set[str]) -> str | None:
     if not re.match(NAME_PATTERN, name):
         return "An adapter's name has 1 to 80 letters, digits and . _ -, and begins with a letter or digit."
     return "Another model has this name already; choose another one." if name in taken else None
-
-
-def _recipe() -> Recipe:
-    """A preset, every part of which can be changed."""
-    preset = st.segmented_control(
-        "How much",
-        list(PRESETS),
-        default="Standard",
-        required=True,
-        key="train_preset",
-        help=PRESET_HELP,
-        width="stretch",
-    )
-    recipe = PRESETS[preset or "Standard"]
-    with st.expander("Advanced", icon=":material/tune:", type="compact"):
-        return _advanced(recipe, preset or "Standard")
-
-
-def _advanced(recipe: Recipe, preset: str) -> Recipe:
-    """Every number of a recipe; keys carry the preset, so that another one brings its own numbers."""
-    left, right = st.columns(2)
-    epochs = left.number_input("Times through the data", 0.1, 100.0, recipe.epochs, 0.5, key=f"epochs.{preset}")
-    steps = right.number_input(
-        "Steps at most", 1, 1_000_000, recipe.max_optimizer_steps, key=f"steps.{preset}", placeholder="No limit"
-    )
-    rate = left.number_input(
-        "Learning rate", 1e-6, 1e-1, recipe.learning_rate, 1e-4, format="%.1e", key=f"rate.{preset}"
-    )
-    seed = right.number_input("Seed", 0, 2**31 - 1, recipe.seed, key=f"seed.{preset}")
-    batch = left.number_input("Rows at once", 1, 256, recipe.batch_size, key=f"batch.{preset}")
-    accumulate = right.number_input(
-        "Batches per step", 1, 256, recipe.gradient_accumulation, key=f"accumulate.{preset}"
-    )
-    rank = left.number_input("LoRA rank", 1, 512, recipe.lora_rank, key=f"rank.{preset}")
-    alpha = right.number_input("LoRA alpha", 1, 1024, recipe.lora_alpha, key=f"alpha.{preset}")
-    dropout = left.number_input("LoRA dropout", 0.0, 0.9, recipe.lora_dropout, 0.05, key=f"dropout.{preset}")
-    longest = right.number_input(
-        "Longest row",
-        128,
-        32_768,
-        recipe.max_length,
-        128,
-        key=f"length.{preset}",
-        help="Tokens. Longer rows are dropped and counted, never cut.",
-    )
-    precision = left.selectbox(
-        "Base weights in",
-        list(PRECISIONS),
-        index=list(PRECISIONS).index(recipe.precision),
-        format_func=lambda name: PRECISIONS[name],
-        key=f"precision.{preset}",
-    )
-    save = right.number_input("Save every", 1, 100_000, recipe.save_steps, key=f"save.{preset}", help="Steps.")
-    return Recipe(
-        epochs=float(epochs or recipe.epochs),
-        max_optimizer_steps=steps,
-        learning_rate=float(rate or recipe.learning_rate),
-        seed=int(seed or 0),
-        batch_size=int(batch or 1),
-        gradient_accumulation=int(accumulate or 1),
-        lora_rank=int(rank or 1),
-        lora_alpha=int(alpha or 1),
-        lora_dropout=float(dropout or 0.0),
-        max_length=int(longest or recipe.max_length),
-        precision=precision if precision in PRECISIONS else recipe.precision,
-        save_steps=int(save or recipe.save_steps),
-    )
 
 
 def is_here(settings: Settings, base: str) -> bool:

@@ -1,7 +1,7 @@
 """The Train page's second half: a run as it learns, the adapter that came of it, and all adapters."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -13,6 +13,7 @@ from lamsim_core.models.registry import adapter_folders
 from lamsim_core.records import Adapter, Recipe, Split
 from lamsim_core.settings import Settings
 from lamsim_core.tasks.splits import seed_range
+from lamsim_core.train.methods import METHODS
 from lamsim_core.ui.charts import Point, curve, draw_chart
 from lamsim_core.ui.draw import chip, clean, failure, label
 from lamsim_core.ui.jobs import Jobs, chosen_job
@@ -24,6 +25,29 @@ from lamsim_core.ui.wording import DASH, amount, moment, number, percent, spaced
 
 HELD_OUT: Split = "unseen_instances"
 """Where a trained model is tried out first: on what it was not trained on."""
+
+
+class Measure(NamedTuple):
+    """A number of a step."""
+
+    title: str
+    percent: bool = False
+    help: str | None = None
+
+
+MEASURES: Mapping[str, Measure] = {
+    "loss": Measure("Loss"),
+    "token_accuracy": Measure("Token accuracy", True, "Of the trained tokens."),
+    "accuracy": Measure(
+        "Told apart", True, "Replies of the step whose better side, or whose right or wrong, the model now tells."
+    ),
+    "margin": Measure(
+        "Reward margin",
+        False,
+        "How much more than at the start the model favours better replies over worse ones; it begins at 0 and should grow.",
+    ),
+}
+"""What is shown of a run."""
 
 
 def by_step(metrics: Sequence[Mapping[str, Number]]) -> list[Mapping[str, Number]]:
@@ -39,34 +63,30 @@ def points(rows: Sequence[Mapping[str, Number]], name: str) -> list[Point]:
 
 
 def draw_run(studio: Studio, job: Job, status: JobStatus) -> None:
-    """The curves of a run so far."""
+    """The numbers and curves of a run so far."""
     rows = by_step(supervisor.metrics(studio.settings, job.id))
     if not rows:
         if status.state in ACTIVE:
             st.caption("The first step shows here as soon as it is made.")
         return
-    last = rows[-1]
-    loss, accuracy = points(rows, "loss"), points(rows, "token_accuracy")
-    cells = st.columns(4)
-    cells[0].metric("Loss", number(loss[-1][1], 3) if loss else DASH, border=True)
-    cells[1].metric(
-        "Token accuracy", percent(accuracy[-1][1], 1) if accuracy else DASH, border=True, help="Of the trained tokens."
-    )
-    cells[2].metric("Tokens per second", number(last.get("tokens_per_second"), 0), border=True)
-    rate = last.get("learning_rate")
-    cells[3].metric("Learning rate", DASH if rate is None else f"{rate:.1e}", border=True)
-    left, right = st.columns(2)
-    if loss:
-        with left:
-            draw_chart(
-                curve(loss, title="Loss", x_title="Step", smoothed=True),
-                key=f"loss.{job.id}",
-                alt="Loss over the steps",
-            )
-    if accuracy:
-        with right:
-            figure = curve(accuracy, title="Token accuracy", x_title="Step", smoothed=True, percent=True)
-            draw_chart(figure, key=f"accuracy.{job.id}", alt="Token accuracy over the steps")
+    known = {name: points(rows, name) for name in MEASURES}
+    shown = [name for name in ("loss", "margin", "accuracy", "token_accuracy") if known[name]][:3]
+    if not known["margin"] and not known["accuracy"]:
+        shown = [name for name in ("loss", "token_accuracy") if known[name]]
+    cells = st.columns(len(shown) + (2 if len(shown) < 3 else 1))
+    for cell, name in zip(cells, shown, strict=False):
+        measure, last = MEASURES[name], known[name][-1][1]
+        said = percent(last, 1) if measure.percent else number(last, 3)
+        cell.metric(measure.title, said, border=True, help=measure.help)
+    cells[len(shown)].metric("Tokens per second", number(rows[-1].get("tokens_per_second"), 0), border=True)
+    if len(shown) < 3:
+        rate = rows[-1].get("learning_rate")
+        cells[-1].metric("Learning rate", DASH if rate is None else f"{rate:.1e}", border=True)
+    for column, name in zip(st.columns(len(shown)) if shown else (), shown, strict=True):
+        measure = MEASURES[name]
+        with column:
+            figure = curve(known[name], title=measure.title, x_title="Step", smoothed=True, percent=measure.percent)
+            draw_chart(figure, key=f"{name}.{job.id}", alt=f"{measure.title} over the steps")
 
 
 def what_to_show(settings: Settings, jobs: Jobs) -> tuple[str | None, Adapter | None]:
@@ -109,7 +129,12 @@ def draw_adapter(studio: Studio, adapter: Adapter) -> None:
             )
         with right:
             st.markdown("**Where it comes from**")
-            st.table(facts(origin(adapter)), border="horizontal", hide_header=True, alt="Provenance of the adapter")
+            st.table(
+                facts(origin(studio.settings, adapter)),
+                border="horizontal",
+                hide_header=True,
+                alt="Provenance of the adapter",
+            )
             link("pages/5_Datasets.py", "Its dataset", icon=":material/dataset:", query={"id": adapter.dataset})
 
 
@@ -130,13 +155,16 @@ def changes(metrics: Mapping[str, float]) -> dict[str, str]:
     return shown
 
 
-def origin(adapter: Adapter) -> dict[str, str]:
+def origin(settings: Settings, adapter: Adapter) -> dict[str, str]:
     """What an adapter was made from and how."""
+    names = {record.id: record.name for _, record in adapter_folders(settings)}
     recipe = adapter.recipe
+    held = "" if recipe.method == "sft" else f" (beta {recipe.beta:g})"
     often = amount_of_times(recipe)
     return {
         "Trained": moment(adapter.created),
-        "Method": f"{recipe.method.upper()}, LoRA rank {recipe.lora_rank}, alpha {recipe.lora_alpha}",
+        "Method": f"{recipe.method.upper()}{held}, LoRA rank {recipe.lora_rank}, alpha {recipe.lora_alpha}",
+        "Starts from": adapter.base if adapter.start is None else names.get(adapter.start, adapter.start),
         "Data": f"{adapter.dataset_hash[:8]}, {often}",
         "Learning rate": f"{recipe.learning_rate:g}, seed {recipe.seed}",
         "Base weights": f"{recipe.precision}, {adapter.base_hash[:12]}",
@@ -166,6 +194,7 @@ def draw_adapters(studio: Studio, shown: str | None) -> None:
             "Show": ":material/visibility:",
             "Name": clean(adapter.name),
             "Base": clean(adapter.base),
+            "Method": METHODS[adapter.recipe.method].title,
             "Data": adapter.dataset_hash[:8],
             "Trained": moment(adapter.created),
         }

@@ -8,14 +8,17 @@ import pytest
 from lamsim_core.errors import TrainingError
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.folder import METRICS, job_folder
-from lamsim_core.records import Dataset, Recipe
+from lamsim_core.records import Dataset, DatasetKind, Recipe
 from lamsim_core.settings import Settings
 from lamsim_core.train.preflight import Preflight
+from lamsim_core.train.presets import PRESETS
 from lamsim_core.ui import training
-from lamsim_core.ui.training import PRESETS, bad_name, nothing_to_train, suggested_name
+from lamsim_core.ui.training import bad_name, nothing_to_train, suggested_name
+from lamsim_core.ui.training_compare import differing, finished_runs, results
 from lamsim_core.ui.training_view import by_step, changes, points
 from tests.pages.driving import open_page, texts
 from tests.pages.standing import standing_adapter, standing_dataset, standing_job
+from tests.train.making import freeze_rows, label_rows, pair_rows
 
 PAGE = "6_Train.py"
 COUNTED = Preflight(
@@ -61,7 +64,7 @@ def test_without_a_dataset_it_says_where_to_make_one(home: Settings) -> None:
 def test_the_numbers_stand_before_the_button(home: Settings, counted: list[Any]) -> None:
     dataset = standing_dataset(home)
     app = open_page(PAGE)
-    assert counted[-1] == (dataset, "smollm2-135m", PRESETS["Standard"])
+    assert counted[-1] == (dataset, "smollm2-135m", PRESETS["standard"].recipes["sft"])
     table = app.table[0].value
     assert "8 of 10 kept" in table.to_string() and "about 2 min 30 s" in table.to_string()
     assert "1,000 of 4,000 tokens (25 %)" in table.to_string()
@@ -73,9 +76,9 @@ def test_the_numbers_stand_before_the_button(home: Settings, counted: list[Any])
 def test_one_click_starts_one_training_with_what_the_form_says(home: Settings) -> None:
     dataset = standing_dataset(home)
     app = open_page(PAGE)
-    app.session_state["train_preset"] = "Quick"
+    app.session_state["train_preset"] = "quick"
     app.run()
-    app.number_input(key="steps.Quick").set_value(2).run()
+    app.number_input(key="steps.sft.quick").set_value(2).run()
     app.button(key="train.start").click().run()
     (params,) = started(home)
     assert params["dataset"] == dataset.id and params["name"] == "smollm2-135m-tools-1"
@@ -89,7 +92,7 @@ def test_another_run_cannot_take_the_name_of_one_that_goes_on(home: Settings) ->
     standing_dataset(home)
     app = open_page(PAGE)
     app.button(key="train.start").click().run()
-    app.number_input(key="rank.Standard").set_value(8).run()
+    app.number_input(key="rank.sft.standard").set_value(8).run()
     assert app.button(key="train.start").disabled
     assert "still going on" in texts(app)
     app.text_input(key=app.text_input[0].key).set_value("another").run()
@@ -169,6 +172,98 @@ def test_a_finished_run_shows_its_adapter_and_where_to_go(home: Settings) -> Non
     assert "There is no adapter named" in texts(unknown).replace("\\", "")
 
 
+def standing_pairs(home: Settings, kind: DatasetKind = "preference") -> Dataset:
+    return freeze_rows(home, pair_rows(2) if kind == "preference" else label_rows(2), kind)
+
+
+def test_the_method_follows_the_dataset_and_the_newest_adapter_is_the_start(home: Settings, counted: list[Any]) -> None:
+    adapter = standing_adapter(home, standing_dataset(home))
+    pairs = standing_pairs(home)
+    app = open_page(PAGE, dataset=pairs.id)
+    assert "DPO." in texts(app) and "which of two replies" in texts(app)
+    assert app.selectbox(key="train_start.smollm2-135m.dpo.1").value == adapter.id
+    asked = counted[-1][2]
+    assert (asked.method, asked.learning_rate, asked.lora_rank) == ("dpo", 5e-5, adapter.recipe.lora_rank)
+    app.number_input(key=f"beta.dpo.standard.{adapter.id}").set_value(0.3).run()
+    assert not [field for field in app.number_input if field.key and field.key.startswith(("rank.", "dropout."))]
+    app.button(key="train.start").click().run()
+    (params,) = started(home)
+    assert params["from_adapter"] == adapter.id and params["name"] == "smollm2-135m-dpo-1"
+    assert (params["recipe"]["method"], params["recipe"]["beta"]) == ("dpo", 0.3)
+
+
+@pytest.mark.usefixtures("counted")
+def test_labels_are_trained_from_the_base_alone_when_that_is_chosen(home: Settings) -> None:
+    standing_adapter(home, standing_dataset(home))
+    app = open_page(PAGE, dataset=standing_pairs(home, "labels").id)
+    app.selectbox(key="train_start.smollm2-135m.kto.1").set_value("").run()
+    assert app.number_input(key="batch.kto.standard").min == 2
+    app.session_state["train_preset"] = "gpu"
+    app.run()
+    app.button(key="train.start").click().run()
+    (params,) = started(home)
+    assert "from_adapter" not in params
+    assert params["recipe"] == PRESETS["gpu"].recipes["kto"].model_dump(mode="json")
+
+
+@pytest.mark.usefixtures("counted")
+def test_without_an_adapter_preferences_say_what_goes_best(home: Settings) -> None:
+    app = open_page(PAGE, dataset=standing_pairs(home).id)
+    assert "goes best from an adapter" in texts(app)
+    assert not app.button(key="train.start").disabled
+
+
+@pytest.mark.usefixtures("counted")
+def test_a_preference_run_shows_margin_and_what_it_tells_apart(home: Settings) -> None:
+    job = standing_job(home, "train", "running", done=2, total=9)
+    lines = [{"step": 1, "loss": 0.69, "margin": 0.0, "accuracy": 0.5}, {"step": 2, "loss": 0.4, "accuracy": 0.75}]
+    lines[1]["tokens_per_second"] = 400.0
+    (job_folder(home, job.id) / METRICS).write_text(
+        "".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8"
+    )
+    app = open_page(PAGE, job=job.id)
+    assert {metric.label: metric.value for metric in app.metric} == {
+        "Loss": "0.400",
+        "Reward margin": "0.000",
+        "Told apart": "75.0 %",
+        "Tokens per second": "400",
+    }
+    assert len(app.get("plotly_chart")) == 3
+
+
+def finished(home: Settings, name: str, loss: float, **recipe: Any) -> str:
+    adapter = standing_adapter(home, standing_dataset(home, name=f"data {name}"), name=name)
+    changed = adapter.model_copy(update={"recipe": Recipe(**recipe), "metrics": {"loss_first": 2.0, "loss": loss}})
+    (home.adapters / adapter.id / "adapter.json").write_text(changed.model_dump_json(), encoding="utf-8")
+    job = standing_job(home, "train", "done", result={"adapter": adapter.id})
+    lines = [{"step": step, "loss": loss + 1 / step} for step in (1, 2, 3)]
+    (job_folder(home, job.id) / METRICS).write_text(
+        "".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8"
+    )
+    return job.id
+
+
+@pytest.mark.usefixtures("counted")
+def test_finished_runs_are_compared(home: Settings) -> None:
+    one = finished(home, "<b>one", 0.5)
+    assert "Compare runs" not in [heading.value for heading in open_page(PAGE).subheader]
+    two = finished(home, "two", 0.25, learning_rate=1e-3, epochs=2)
+    app = open_page(PAGE)
+    app.multiselect(key="train_compare").set_value([one, two]).run()
+    assert not app.exception
+    assert "What differs" in texts(app) and "What came of it" in texts(app)
+    assert (
+        "compare.loss" in [chart.key for chart in app.get("plotly_chart") if hasattr(chart, "key")]
+        or len(app.get("plotly_chart")) >= 2
+    )
+    runs = finished_runs(home, supervisor.list_jobs(home, "train"))
+    assert [run.name for run in runs] == ["two", "<b>one"]
+    rows = {row[""]: [value for name, value in row.items() if name] for row in differing(runs)}
+    assert rows["Learning rate"] == ["0.001", "0.0006"] and rows["Epochs"] == ["2", "1"]
+    assert "Batch size" not in rows and "Beta" not in rows and "Starts from" not in rows
+    assert {row[""]: list(row.values())[1:] for row in results(runs)}["Loss"] == ["2 → 0.25", "2 → 0.5"]
+
+
 def test_a_step_made_twice_counts_once_and_what_is_not_finite_is_left_out() -> None:
     rows = by_step([{"step": 1, "loss": 3.0}, {"step": 2, "loss": 9.0}, {"step": 2, "loss": None}, {"loss": 1.0}])
     assert rows == [{"step": 1, "loss": 3.0}, {"step": 2, "loss": None}]
@@ -177,6 +272,7 @@ def test_a_step_made_twice_counts_once_and_what_is_not_finite_is_left_out() -> N
 
 def test_names_of_adapters() -> None:
     assert suggested_name("base", set()) == "base-tools-1"
+    assert suggested_name("base", {"base-dpo-1"}, "dpo") == "base-dpo-2"
     assert suggested_name("base", {"base-tools-1", "base-tools-2"}) == "base-tools-3"
     assert bad_name("mine", {"base"}) is None
     for bad in ("", "../x", "a b", "-x", "a" * 81):

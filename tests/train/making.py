@@ -9,12 +9,12 @@ from lamsim_core.curate.card import card
 from lamsim_core.curate.folder import CARD, RECORD, ROWS, rows_digest
 from lamsim_core.models.loading import load_tokenizer, model_folder
 from lamsim_core.models.registry import get_model
-from lamsim_core.records import Adapter, Dataset, Recipe, Selection, Trajectory
+from lamsim_core.records import Adapter, Dataset, DatasetKind, Recipe, Selection, Trajectory
 from lamsim_core.settings import Settings
 from lamsim_core.tasks import plan_tasks
 from lamsim_core.train.adapters import publish
 from lamsim_core.train.rows import to_row
-from lamsim_core.train.sft import Trained
+from lamsim_core.train.running import Trained
 from tests.curate.attempts import attempt
 
 QUICK = Recipe(
@@ -36,7 +36,42 @@ def gold(count: int) -> list[Trajectory]:
     return [attempt(task) for task in plan_tasks("train", count)]
 
 
-def freeze_rows(settings: Settings, rows: Sequence[dict[str, Any]]) -> Dataset:
+def pair_rows(count: int) -> list[dict[str, Any]]:
+    """Preferences: the reference solution's first reply against a call that is no call, or a tool that is not there."""
+    rows = []
+    for number, trajectory in enumerate(gold(count)):
+        row = to_row(trajectory)
+        first = next(place for place, message in enumerate(row["messages"]) if message["role"] == "assistant")
+        worse = '<tool_call>\n{"name": "oops", \n</tool_call>' if number % 2 else "I cannot do that, sorry."
+        rows.append(
+            {
+                "prompt": row["messages"][:first],
+                "chosen": [row["messages"][first]],
+                "rejected": [{"role": "assistant", "content": worse}],
+                "tools": row["tools"],
+                "template": row["template"],
+                "category": row["category"],
+            }
+        )
+    return rows
+
+
+def label_rows(count: int) -> list[dict[str, Any]]:
+    """Labelled answers: of each preference one side, right and wrong in turn."""
+    return [
+        {
+            "prompt": row["prompt"],
+            "completion": row["rejected" if number % 2 else "chosen"],
+            "label": number % 2 == 0,
+            "tools": row["tools"],
+            "template": row["template"],
+            "category": row["category"],
+        }
+        for number, row in enumerate(pair_rows(count))
+    ]
+
+
+def freeze_rows(settings: Settings, rows: Sequence[dict[str, Any]], kind: DatasetKind = "sft") -> Dataset:
     """Write rows as a frozen dataset, without a store."""
     lines = "".join(canonical_json(row) + "\n" for row in rows).encode()
     digest = rows_digest()
@@ -45,8 +80,9 @@ def freeze_rows(settings: Settings, rows: Sequence[dict[str, Any]]) -> Dataset:
         id=new_id("ds"),
         name="test",
         created="2026-01-01T00:00:00+00:00",
+        kind=kind,
         selection=Selection(),
-        members=tuple(row["trajectory"] for row in rows),
+        members=tuple(row.get("trajectory", f"trj_{number}") for number, row in enumerate(rows)),
         rows=len(rows),
         counts={"category": {"calendar": len(rows)}},
         hash=digest.hexdigest(),
@@ -64,9 +100,9 @@ def gold_dataset(settings: Settings, count: int = 4) -> Dataset:
     return freeze_rows(settings, [to_row(trajectory) for trajectory in gold(count)])
 
 
-def train_params(dataset: Dataset, name: str = "mine", recipe: Recipe = QUICK) -> dict[str, Any]:
+def train_params(dataset: Dataset, name: str = "mine", recipe: Recipe = QUICK, **more: Any) -> dict[str, Any]:
     """Parameters of a training job."""
-    return {"dataset": dataset.id, "model": "tiny", "name": name, "recipe": recipe.model_dump(mode="json")}
+    return {"dataset": dataset.id, "model": "tiny", "name": name, "recipe": recipe.model_dump(mode="json"), **more}
 
 
 def untrained_adapter(settings: Settings, work: Path, name: str = "mine", recipe: Recipe = QUICK) -> Adapter:

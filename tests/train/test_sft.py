@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from lamsim_core.errors import StoppedError, TrainingError
 from lamsim_core.models.folder import file_sha256
 from lamsim_core.records import Recipe
-from lamsim_core.train import sft
+from lamsim_core.train import running
 from lamsim_core.train.callbacks import CHECKPOINT_MANIFEST, last_checkpoint, seal_checkpoint, sound
 from lamsim_core.train.rows import TokenRow, to_row, tokenize_rows
-from lamsim_core.train.sft import finished_steps, optimizer_steps, order, train
+from lamsim_core.train.running import Trained, finished_steps, optimizer_steps, order
+from lamsim_core.train.sft import train
 from tests.train.making import QUICK, gold
 
 
@@ -30,7 +31,7 @@ class Training:
         self.work, self.base, self.tokenizer, self.rows = work, base, tokenizer, rows
         self.steps: list[dict[str, float]] = []
 
-    def __call__(self, recipe: Recipe = QUICK, stop_after: int | None = None, run: str = "r") -> sft.Trained:
+    def __call__(self, recipe: Recipe = QUICK, stop_after: int | None = None, run: str = "r") -> Trained:
         asked = iter(range(10_000))
         return train(
             self.rows,
@@ -50,7 +51,7 @@ def training(tmp_path: Path, tiny_folder: Path, tokenizer: Any, rows: list[Token
     return Training(tmp_path / "work", tiny_folder, tokenizer, rows)
 
 
-def weights(trained: sft.Trained) -> str:
+def weights(trained: Trained) -> str:
     return file_sha256(trained.adapter / "adapter_model.safetensors")
 
 
@@ -82,7 +83,7 @@ def test_the_loss_is_that_of_the_trained_tokens_alone(training: Training, monkey
         labels = row.labels[1:]
         losses += [-float(logits[i, label].detach()) for i, label in enumerate(labels) if label != -100]
     assert training.steps[0]["loss"] == pytest.approx(sum(losses) / len(losses), rel=1e-4)
-    monkeypatch.setattr(sft, "_only_trained_tokens_scored", contextlib.nullcontext)
+    monkeypatch.setattr(running, "only_trained_tokens_scored", contextlib.nullcontext)
     other = Training(training.work / "other", training.base, training.tokenizer, training.rows)
     slow = other()
     assert [s["loss"] for s in other.steps] == pytest.approx([s["loss"] for s in training.steps], rel=1e-4)

@@ -1,0 +1,191 @@
+"""What every method of training shares: the order of rows, the model with its adapter, settings, the run to its end."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lamsim_core.errors import StoppedError, TrainingError
+from lamsim_core.models.loading import read_base, read_quantised
+from lamsim_core.records import Recipe
+from lamsim_core.train import world
+from lamsim_core.train.callbacks import MEASURES, last_checkpoint, measures
+
+CHECKPOINTS = "checkpoints"
+"""Folder of the checkpoints within a training's own folder."""
+
+_POOL_BATCHES = 50
+
+
+class Trained(NamedTuple):
+    """A finished training."""
+
+    adapter: Path
+    """Folder with adapter_model.safetensors and adapter_config.json."""
+    metrics: dict[str, float]
+    """Losses and token accuracy at the beginning and end, steps, tokens, seconds."""
+
+
+def optimizer_steps(rows: int, recipe: Recipe) -> int:
+    """Optimizer steps a recipe makes of so many rows; processes that train together make each step on a batch each."""
+    batches = -(-round(rows * recipe.epochs) // (recipe.batch_size * world.size()))
+    steps = max(1, -(-batches // recipe.gradient_accumulation))
+    return steps if recipe.max_optimizer_steps is None else min(steps, recipe.max_optimizer_steps)
+
+
+def order(lengths: Sequence[int], recipe: Recipe) -> list[int]:
+    """The rows in the order they are trained on, all epochs after one another, the same for the same seed.
+
+    Rows of like length share a batch, so that little is padding. The order is fixed beforehand, so a resumed training
+    goes on with exactly the rows it has not seen.
+    """
+    rng = random.Random(recipe.seed)
+    size = recipe.batch_size
+    wanted = round(len(lengths) * recipe.epochs)
+    chosen: list[int] = []
+    left: list[int] = []
+    while len(chosen) + len(left) < wanted:
+        fresh = list(range(len(lengths)))
+        rng.shuffle(fresh)
+        pool = left + fresh[: wanted - len(chosen) - len(left)]
+        full = len(pool) - len(pool) % size
+        pool, left = pool[:full], pool[full:]
+        batches: list[list[int]] = []
+        for start in range(0, full, size * _POOL_BATCHES):
+            grouped = sorted(pool[start : start + size * _POOL_BATCHES], key=lambda row: -lengths[row])
+            batches += [grouped[place : place + size] for place in range(0, len(grouped), size)]
+        rng.shuffle(batches)
+        chosen += [row for batch in batches for row in batch]
+    return chosen + left
+
+
+def finished_steps(work: Path, run: str) -> int:
+    """Optimizer steps that a training in ``work`` would not have to make again."""
+    checkpoint = last_checkpoint(work / CHECKPOINTS, run)
+    return int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0
+
+
+def base_model(base: Path, recipe: Recipe, device: str) -> Any:
+    """The base model, its weights held as the recipe says."""
+    import torch
+
+    if recipe.precision == "nf4":
+        return read_quantised(base, "nf4", device)
+    return read_base(base, torch.float32 if recipe.precision == "fp32" else torch.bfloat16)
+
+
+def lora_config(recipe: Recipe) -> Any:
+    """The shape of a new adapter."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=recipe.lora_rank,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora_dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def model_and_adapter(base: Path, recipe: Recipe, start: Path | None, device: str) -> dict[str, Any]:
+    """What a TRL trainer is given to train: the base and the shape of a new adapter, or the base with a copy of another."""
+    model = base_model(base, recipe, device)
+    if start is None:
+        return {"model": model, "peft_config": lora_config(recipe)}
+    from peft import PeftModel
+
+    return {"model": PeftModel.from_pretrained(model, str(start), is_trainable=True, local_files_only=True)}
+
+
+def arguments(recipe: Recipe, folder: Path, *, steps: int, recompute: bool, device: str) -> dict[str, Any]:
+    """The settings of a Trainer that all methods share."""
+    return {
+        "output_dir": str(folder),
+        "per_device_train_batch_size": recipe.batch_size,
+        "gradient_accumulation_steps": recipe.gradient_accumulation,
+        "max_steps": steps,
+        "learning_rate": recipe.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": max(1, steps // 20),
+        "weight_decay": 0.0,
+        "max_grad_norm": 1.0,
+        "seed": recipe.seed,
+        "data_seed": recipe.seed,
+        "train_sampling_strategy": "sequential",
+        "max_length": None,
+        "bf16": recipe.precision != "fp32",
+        "use_cpu": device == "cpu",
+        "gradient_checkpointing": recompute,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "steps",
+        "save_steps": recipe.save_steps,
+        "save_total_limit": 2,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+def run_to_end(trainer: Any, work: Path, run: str, should_stop: Callable[[], bool]) -> Trained:
+    """Train from the newest sound checkpoint, or from the start, to the end, and save the adapter.
+
+    Raises:
+        StoppedError: a stop was asked for; a checkpoint was saved.
+        TrainingError: the loss is not a number any more.
+    """
+    from transformers import PrinterCallback
+
+    resume = world.told(last_checkpoint(work / CHECKPOINTS, run) if world.leads() else None)
+    trainer.remove_callback(PrinterCallback)
+    if world.told(should_stop()):
+        raise StoppedError("Training was stopped before its next step. Resume it to go on.")
+    with only_trained_tokens_scored():
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    done, planned = trainer.state.global_step, trainer.state.max_steps
+    if done < planned:
+        raise StoppedError(f"Training was stopped after step {done} of {planned}. Resume it to go on from there.")
+    adapter = work / "adapter"
+    if world.leads():
+        trainer.model.save_pretrained(adapter, safe_serialization=True)
+    return Trained(adapter, _metrics(trainer.state.log_history))
+
+
+@contextmanager
+def only_trained_tokens_scored() -> Iterator[None]:
+    """Let TRL compute the 49,152 scores of a token for trained tokens only, on a CPU too.
+
+    TRL 1.16 selects the trained positions before the output head on devices with Triton and scores every position on
+    others, because some of those recompile for each shape. A CPU does not.
+    """
+    from trl.trainer import utils as trl_utils
+
+    selects = getattr(trl_utils, "_use_triton", None)
+    if selects is None:
+        yield
+        return
+    trl_utils._use_triton = lambda device: device.type in ("cpu", "cuda")
+    try:
+        yield
+    finally:
+        trl_utils._use_triton = selects
+
+
+def _metrics(history: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Means over the first and last tenth of the steps, and totals.
+
+    Raises:
+        TrainingError: the loss is not a number.
+    """
+    steps = [measures(entry) for entry in history if "loss" in entry]
+    tenth = max(1, len(steps) // 10)
+    metrics: dict[str, float] = {}
+    for name in MEASURES.values():
+        for key, part in ((f"{name}_first", steps[:tenth]), (name, steps[-tenth:])):
+            seen = [entry[name] for entry in part if name in entry]
+            if seen:
+                metrics[key] = sum(seen) / len(seen)
+    metrics["steps"] = float(len(steps))
+    if not all(value == value and abs(value) != float("inf") for value in metrics.values()):
+        raise TrainingError("The loss became infinite or no number. Train again with a smaller learning rate.")
+    return metrics
