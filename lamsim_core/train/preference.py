@@ -93,14 +93,24 @@ def train(
         processing_class=tokenizer,
         callbacks=[make_callback(run, recipe.epochs, should_stop, report)],
     )
-    for weight in trainer.model.parameters():
-        if weight.requires_grad:
-            # TRL holds the adapter of a 4-bit base in 16 bits, in which steps as small as these would be rounded away.
-            weight.data = weight.data.to(torch.float32)
+    _hold_in_32_bits(trainer.model, start)
     said = ask_reference(trainer, plan.batch, work, run, should_stop, say)
     trainer.train_dataset = Dataset.from_dict(plan.ready(said))
     trainer.precompute_ref_logps = True
     return run_to_end(trainer, work, run, should_stop)
+
+
+def _hold_in_32_bits(model: Any, start: Path | None) -> None:
+    """TRL rounds the adapter of a 4-bit base to 16 bits, in which steps as small as these would be lost."""
+    import torch
+    from peft import load_peft_weights, set_peft_model_state_dict
+
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.to(torch.float32)
+    if start is not None:
+        weights = load_peft_weights(str(start), device=str(model.device))
+        set_peft_model_state_dict(model, weights, adapter_name="default")
 
 
 def _plan_dpo(rows: Sequence[PairRow], recipe: Recipe) -> _Plan:
@@ -147,14 +157,16 @@ def _plan_kto(rows: Sequence[LabelRow], recipe: Recipe) -> _Plan:
 
 
 def others(chosen: Sequence[int], batch: int) -> list[int]:
-    """For each row of an order, one of its batch whose answer does not belong to its prompt: the one before it.
+    """For each row of an order, another one of its batch, whose answer does not belong to its prompt: the one before it.
 
-    A last batch of one row takes the row before that.
+    Where the batch has no other, it is the last row of the batch before.
     """
     found: list[int] = []
     for start in range(0, len(chosen), batch):
         rows = chosen[start : start + batch]
-        found += [rows[-1], *rows[:-1]] if len(rows) > 1 else [chosen[start - 1]]
+        for place, row in enumerate(rows):
+            before = (rows[place - back] for back in range(1, len(rows)))
+            found.append(next((other for other in before if other != row), chosen[start - 1]))
     return found
 
 

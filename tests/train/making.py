@@ -37,7 +37,7 @@ def gold(count: int) -> list[Trajectory]:
 
 
 def pair_rows(count: int) -> list[dict[str, Any]]:
-    """Preferences: the reference solution's first reply against a call that is no call, or a tool that is not there."""
+    """Preferences: the reference solution's first reply against a call that is no call, or a refusal. Kept short."""
     rows = []
     for number, trajectory in enumerate(gold(count)):
         row = to_row(trajectory)
@@ -45,10 +45,10 @@ def pair_rows(count: int) -> list[dict[str, Any]]:
         worse = '<tool_call>\n{"name": "oops", \n</tool_call>' if number % 2 else "I cannot do that, sorry."
         rows.append(
             {
-                "prompt": row["messages"][:first],
+                "prompt": [{"role": "system", "content": "Act."}, *row["messages"][1:first]],
                 "chosen": [row["messages"][first]],
                 "rejected": [{"role": "assistant", "content": worse}],
-                "tools": row["tools"],
+                "tools": row["tools"][:1],
                 "template": row["template"],
                 "category": row["category"],
             }

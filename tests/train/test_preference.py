@@ -1,4 +1,4 @@
-"""DPO and KTO: TRL's own loss on our tokens, learned from, the same for the same seed, resumed as if never stopped."""
+"""DPO and KTO: TRL's own loss on our tokens, learned from, resumed as if never stopped to the byte."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -68,11 +68,11 @@ def test_it_learns_which_answers_are_better(make: Make) -> None:
     assert [numbers["step"] for numbers in training.steps] == list(range(1, 13))
     if training.recipe.method == "dpo":
         assert first["loss"] == pytest.approx(0.6931, abs=2e-3)
-        assert (first["margin"], last["accuracy"]) == (pytest.approx(0, abs=5e-3), 1.0)
-        assert last["loss"] < 0.3 and last["margin"] > 1
+        assert first["margin"] == pytest.approx(0, abs=5e-3)
+        assert last["loss"] < 0.3 and last["margin"] > 1 and last["accuracy"] == 1
     else:
         assert first["loss"] == pytest.approx(0.5, abs=2e-3)
-        assert last["loss"] < 0.4 and trained.metrics["margin"] > 0.5
+        assert last["loss"] < 0.4 and trained.metrics["accuracy"] > 0.9
     assert trained.metrics["loss"] < trained.metrics["loss_first"]
     assert trained.metrics["accuracy"] >= trained.metrics["accuracy_first"]
     assert set(last) >= {"step", "steps", "loss", "accuracy", "tokens_per_second", "learning_rate"}
@@ -106,9 +106,8 @@ def stock(training: Training, start: Path | None) -> list[dict[str, float]]:
     return [measures(entry) for entry in trainer.state.log_history if "loss" in entry]
 
 
-@pytest.mark.parametrize("begun", ["base", "adapter"])
-def test_the_numbers_are_those_of_trl(make: Make, begun: str) -> None:
-    start = make("before")(learning_rate=2e-2).adapter if begun == "adapter" else None
+def test_the_numbers_are_those_of_trl(make: Make) -> None:
+    start = make("before")(learning_rate=2e-2).adapter
     training = make()
     training(start=start)
     theirs = stock(training, start)
@@ -122,20 +121,16 @@ def test_a_model_whose_attention_takes_no_mask_of_ours_learns_the_same(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fast = make()
-    fast()
+    fast(epochs=1.0)
     monkeypatch.setattr(preference, "can_share", lambda _: False)
     plain = make("plain")
-    plain()
+    plain(epochs=1.0)
     for ours, theirs in zip(fast.steps, plain.steps, strict=True):
         for name in ("loss", "accuracy"):
             assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-4), name
 
 
-def test_the_same_seed_gives_the_same_bytes(make: Make) -> None:
-    assert weights(make()()) == weights(make("again")())
-
-
-@pytest.mark.parametrize("after", [1, 3, 5])
+@pytest.mark.parametrize("after", [1, 5])
 def test_stopped_and_resumed_is_as_if_never_stopped(make: Make, after: int) -> None:
     """Asked before each batch of the reference, before the first step, and after each step."""
     training = make()
@@ -157,17 +152,21 @@ def test_stopped_and_resumed_is_as_if_never_stopped(make: Make, after: int) -> N
 def test_a_torn_reference_is_computed_again(make: Make) -> None:
     training = make()
     with pytest.raises(StoppedError):
-        training(stop_after=1)
+        training(stop_after=2)
     path = training.work / REFERENCE
-    path.write_bytes(path.read_bytes()[:-9] + b"\n{}\n[1]\n")
-    assert weights(training()) == weights(make("whole")())
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9] + b"\n{}\n[1]\n")
+    training.said.clear()
+    with pytest.raises(StoppedError):
+        training(stop_after=1)
+    assert len(training.said) == 1
+    assert path.read_bytes().rstrip().endswith(whole.rstrip().rpartition(b"\n")[2])
 
 
-@pytest.mark.parametrize("precision", ["nf4", "bf16"])
-def test_it_goes_on_from_an_adapter_which_is_then_the_reference(make: Make, precision: str) -> None:
-    before = make("before")(precision=precision, epochs=4.0).adapter
+def test_it_goes_on_from_an_adapter_which_is_then_the_reference(make: Make) -> None:
+    before = make("before")(precision="nf4").adapter
     training = make()
-    trained = training(start=before, precision=precision, learning_rate=1e-9, epochs=0.5)
+    trained = training(start=before, precision="nf4", learning_rate=1e-9, epochs=0.5)
     assert training.steps[0]["loss"] == pytest.approx(0.693 if training.recipe.method == "dpo" else 0.5, abs=2e-2)
     from safetensors.torch import load_file
 
@@ -181,4 +180,4 @@ def test_every_answer_is_compared_with_another_of_its_batch() -> None:
     assert others([5, 6, 7], 3) == [7, 5, 6]
     recipe = Recipe(epochs=3, batch_size=4)
     chosen = order([10, 20, 30, 40, 50, 60, 70], recipe)
-    assert all(one != other for one, other in zip(chosen, others(chosen, 4), strict=True)) or len(set(chosen)) < 4
+    assert all(one != other for one, other in zip(chosen, others(chosen, 4), strict=True))
