@@ -143,6 +143,8 @@ def _resume(settings: Settings, job: str) -> dict[str, Any]:
     from lamsim_core.errors import InvalidInputError
     from lamsim_core.jobs import supervisor
 
+    if world.size() > 1:
+        raise InvalidInputError("A run of several processes cannot be resumed. Start it again with the same options.")
     kind = supervisor.get_job(settings, job).kind
     if kind != "train":
         raise InvalidInputError(f"{job} is a job of kind {kind}. Use: python -m lamsim_core jobs resume {job}")

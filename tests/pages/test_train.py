@@ -232,7 +232,7 @@ def test_a_preference_run_shows_margin_and_what_it_tells_apart(home: Settings) -
 
 
 def finished(home: Settings, name: str, loss: float, **recipe: Any) -> str:
-    adapter = standing_adapter(home, standing_dataset(home, name=f"data {name}"), name=name)
+    adapter = standing_adapter(home, standing_dataset(home), name=name)
     changed = adapter.model_copy(update={"recipe": Recipe(**recipe), "metrics": {"loss_first": 2.0, "loss": loss}})
     (home.adapters / adapter.id / "adapter.json").write_text(changed.model_dump_json(), encoding="utf-8")
     job = standing_job(home, "train", "done", result={"adapter": adapter.id})
