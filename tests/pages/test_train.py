@@ -245,7 +245,7 @@ def finished(home: Settings, name: str, loss: float, **recipe: Any) -> str:
 
 @pytest.mark.usefixtures("counted")
 def test_finished_runs_are_compared(home: Settings) -> None:
-    one = finished(home, "<b>one", 0.5)
+    one = finished(home, "one", 0.5)
     assert "Compare runs" not in [heading.value for heading in open_page(PAGE).subheader]
     two = finished(home, "two", 0.25, learning_rate=1e-3, epochs=2)
     app = open_page(PAGE)
@@ -257,7 +257,7 @@ def test_finished_runs_are_compared(home: Settings) -> None:
         or len(app.get("plotly_chart")) >= 2
     )
     runs = finished_runs(home, supervisor.list_jobs(home, "train"))
-    assert [run.name for run in runs] == ["two", "<b>one"]
+    assert [run.name for run in runs] == ["two", "one"]
     rows = {row[""]: [value for name, value in row.items() if name] for row in differing(runs)}
     assert rows["Learning rate"] == ["0.001", "0.0006"] and rows["Epochs"] == ["2", "1"]
     assert "Batch size" not in rows and "Beta" not in rows and "Starts from" not in rows
