@@ -3,6 +3,7 @@
 Made by the very functions that training uses, never by a likeness of them.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from lamsim_core.models.loading import load_tokenizer, model_folder
 from lamsim_core.models.vocabulary import Vocabulary
 from lamsim_core.records import DatasetKind, Record
 from lamsim_core.settings import Settings
+from lamsim_core.train.pairs import tokenize_labels
 from lamsim_core.train.preflight import trainable
 from lamsim_core.train.rows import IGNORED, Row, RowTokenizer, TokenRow
 
@@ -97,8 +99,6 @@ def make_sheet(tokenizer: Any, kind: DatasetKind, rows: Iterable[Row]) -> Sheet:
     Raises:
         TrainingError: the chat template cannot be trained on.
     """
-    if kind not in _READERS:
-        raise TrainingError("Only rows that hold whole attempts are shown as tokens.")
     vocabulary = Vocabulary(tokenizer)
     read = _READERS[kind](tokenizer, vocabulary)
     used: dict[int, None] = {}
@@ -112,9 +112,15 @@ def make_sheet(tokenizer: Any, kind: DatasetKind, rows: Iterable[Row]) -> Sheet:
     return Sheet(
         texts=dict(zip(used, vocabulary.texts(list(used)), strict=True)),
         tokens=tuple(max((len(side.ids) for side in each.sides), default=0) for each in shown),
-        trained=tuple(sum(side.trained for side in each.sides) for each in shown),
+        trained=tuple(_learned(each.sides) for each in shown),
         rows=tuple(each.model_dump_json() for each in shown),
     )
+
+
+def _learned(sides: Sequence[TokenSide]) -> int:
+    """Tokens in the loss of one row; none where two sides are the same, since such a row teaches nothing."""
+    same = len(sides) > 1 and len({side.ids for side in sides}) == 1
+    return 0 if same else sum(side.trained for side in sides)
 
 
 def _attempts(tokenizer: Any, vocabulary: Vocabulary) -> Callable[[Row], list[TokenSide]]:
@@ -131,7 +137,35 @@ def _attempts(tokenizer: Any, vocabulary: Vocabulary) -> Callable[[Row], list[To
     return read
 
 
-_READERS: dict[DatasetKind, Callable[[Any, Vocabulary], Callable[[Row], list[TokenSide]]]] = {"sft": _attempts}
+def _pairs(tokenizer: Any, vocabulary: Vocabulary) -> Callable[[Row], list[TokenSide]]:
+    def read(row: Row) -> list[TokenSide]:
+        sides = (("Chosen", row["chosen"]), ("Rejected", row["rejected"]))
+        return [_answer(tokenizer, vocabulary, row, title, answer) for title, answer in sides]
+
+    return read
+
+
+def _labels(tokenizer: Any, vocabulary: Vocabulary) -> Callable[[Row], list[TokenSide]]:
+    def read(row: Row) -> list[TokenSide]:
+        return [_answer(tokenizer, vocabulary, row, "Right" if row["label"] else "Wrong", row["completion"])]
+
+    return read
+
+
+def _answer(tokenizer: Any, vocabulary: Vocabulary, row: Row, title: str, answer: list[Row]) -> TokenSide:
+    """A prompt and one answer to it, as DPO and KTO read them: the answer is trained."""
+    labelled = {"prompt": row["prompt"], "tools": row["tools"], "completion": answer, "label": True}
+    (tokens,) = tokenize_labels(tokenizer, [labelled], sys.maxsize).rows
+    prompt, own = tokens.prompt_ids, tokens.completion_ids
+    labels = [*[IGNORED] * len(prompt), *own]
+    return _side(vocabulary, title, TokenRow(prompt + own, labels), labels)
+
+
+_READERS: dict[DatasetKind, Callable[[Any, Vocabulary], Callable[[Row], list[TokenSide]]]] = {
+    "sft": _attempts,
+    "preference": _pairs,
+    "labels": _labels,
+}
 
 
 def _side(vocabulary: Vocabulary, title: str, tokens: TokenRow, own: Sequence[int]) -> TokenSide:

@@ -41,6 +41,11 @@ def draw_examination(found: Examination) -> None:
         st.warning(f"It can be trained with, but: {label(warned[0].says, limit=600)}", icon=":material/info:")
     else:
         st.success("It shows everything and can be trained with.", icon=":material/check_circle:")
+    columns = [
+        "Outcome",
+        "What is promised",
+        *(["What was found"] if any(each.says for each in found.findings) else []),
+    ]
     st.dataframe(
         [
             {"Outcome": [each.outcome], "What is promised": clean(each.promise), "What was found": clean(each.says)}
@@ -48,6 +53,7 @@ def draw_examination(found: Examination) -> None:
         ],
         hide_index=True,
         height="content",
+        column_order=columns,
         column_config={
             "Outcome": badge_column("Outcome", OUTCOMES),
             "What is promised": st.column_config.TextColumn(width="medium"),

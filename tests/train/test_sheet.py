@@ -11,6 +11,7 @@ from lamsim_core.errors import InvalidInputError, LamsimError
 from lamsim_core.settings import REPOSITORY, Settings
 from lamsim_core.tasks import plan_tasks
 from lamsim_core.train.apart import preflight_apart, sheet_apart
+from lamsim_core.train.pairs import tokenize_pairs
 from lamsim_core.train.preflight import preflight
 from lamsim_core.train.rows import IGNORED, RowTokenizer, to_row
 from lamsim_core.train.sheet import make_sheet, read_sheet
@@ -62,6 +63,23 @@ def test_a_row_that_cannot_be_read_is_said_and_spoils_no_other(tokenizer: Any) -
         tokenizer.chat_template = original
     assert sheet.dropped(0, 4096) is None and sheet.row(0).problem == ""
     assert sheet.dropped(1, 4096) == "cannot be read" and "no such call" in sheet.row(1).problem
+
+
+def test_pairs_and_labels_are_shown_as_their_methods_read_them(tokenizer: Any) -> None:
+    whole = to_row(gold(1)[0])
+    prompt, (answer, *_) = whole["messages"][:2], whole["messages"][2:]
+    other = {"role": "assistant", "content": "I cannot do that."}
+    pair = {"prompt": prompt, "chosen": [answer], "rejected": [other], "tools": whole["tools"]}
+    sheet = make_sheet(tokenizer, "preference", [pair, {**pair, "rejected": [answer]}])
+    (read,) = tokenize_pairs(tokenizer, [pair], 4096).rows
+    chosen, rejected = sheet.row(0).sides
+    assert (chosen.title, rejected.title) == ("Chosen", "Rejected")
+    assert list(chosen.ids) == read.prompt_ids + read.chosen_ids and chosen.trained == len(read.chosen_ids)
+    assert list(rejected.ids) == read.prompt_ids + read.rejected_ids and rejected.trained == len(read.rejected_ids)
+    assert sheet.dropped(0, 4096) is None and sheet.dropped(1, 4096) == "nothing to learn"
+    labelled = {"prompt": prompt, "completion": [other], "label": False, "tools": whole["tools"]}
+    (side,) = make_sheet(tokenizer, "labels", [labelled]).row(0).sides
+    assert (side.title, side.ids) == ("Wrong", rejected.ids)
 
 
 CALL = {"type": "function", "function": {"name": "secret", "arguments": {}}}
