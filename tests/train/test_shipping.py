@@ -54,12 +54,13 @@ def test_shipping_again_replaces_it_only_when_asked_and_keeps_the_id_of_the_same
     )
     base = standing_row("model", "tiny", 10)
     compared = Comparison(
-        first="tiny", second="ours", both=9, only_first=1, only_second=21, neither=9,
+        first="tiny", second="ours", split="unseen_tools", both=9, only_first=1, only_second=21, neither=9,
         difference=0.5, low=0.4, high=0.6, p_value=0.00001,
     )  # fmt: skip
+    apart = [each.model_copy(update={"split": split}) for each in (base, row) for split in ("unseen_tools", "train")]
     evaluation = Evaluation(
-        id="evl_1", name="", created="2026-01-01T00:00:00+00:00", split="unseen_tools", attempts=2, seconds=1.0,
-        task_keys=("a", "b"), rows=(base, row, standing_row("gold", "gold", 40)), comparisons=(compared,),
+        id="evl_1", name="", created="2026-01-01T00:00:00+00:00", split="unseen_tools", splits=("unseen_tools", "train"),
+        attempts=2, seconds=1.0, task_keys=("a", "b"), rows=(base, row, *apart), comparisons=(compared,),
     )  # fmt: skip
     with Store(tiny) as store:
         store.add(evaluation)
@@ -69,8 +70,9 @@ def test_shipping_again_replaces_it_only_when_asked_and_keeps_the_id_of_the_same
     folder, second = ship(tiny, "mine", "ours", results, replace=True)
     assert second == first
     card = (folder / "README.md").read_text()
-    assert "| 2 tasks of unseen tools, 2 attempts each | 30 of 40 (75.0%; 65.0% to 85.0%) | 10 of 40 (25.0%) |" in card
-    assert "+50.0% (+40.0% to +60.0%), p = 1e-05" in card
+    told = "20 tasks of {}, 2 attempts each | 30 of 40 (75.0%; 65.0% to 85.0%) | 10 of 40 (25.0%) | {} |\n"
+    assert told.format("unseen tools", "+50.0% (+40.0% to +60.0%), p = 1e-05") in card
+    assert told.format("train", "not compared") in card and card.count("20 tasks") == 2
 
 
 @pytest.mark.parametrize(
