@@ -12,7 +12,7 @@ _MARKUP = re.compile(r"[\\`*_{}\[\]<>#!|~$]|\+(?!\d)|:(?! )")
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d2625; --faint: #5f6b69; --line: #d5dcda; --back: #ffffff; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4eae8; --faint: #9aa7a4; --line: #37413f; --back: #141a19; } }
-body { font: 15px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 62rem;
+body { font: 15px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 76rem;
   margin: 2rem auto; padding: 0 1.25rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin-top: 2.2rem; }

@@ -296,8 +296,8 @@ def _how(evaluation: Evaluation) -> list[Block]:
         Heading("How it was obtained"),
         Code(command(evaluation)),
         Text(
-            "Tasks are drawn by the seed, so this gives the same tasks and the same seeds for replies. A model decides whether "
-            "an attempt passed nowhere: programs compare the final state and the answer with what the task demands."
+            "Tasks are drawn by the seed, so this gives the same tasks and the same seeds for replies. No model judges: "
+            "programs compare the final state and the answer with what the task demands."
         ),
         *([Text(f"Made with {versions}.")] if versions else []),
     ]

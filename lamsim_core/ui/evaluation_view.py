@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from lamsim_core.evaluate.parts import rows_of
+from lamsim_core.evaluate.parts import is_model, rows_of
 from lamsim_core.evaluate.report import report
 from lamsim_core.records import Comparison, Evaluation, EvaluationRow, Split, Trials
 from lamsim_core.ui.attempts import show_run
@@ -91,8 +91,10 @@ def _draw_rows(
         else:
             st.caption("No action failed a check.")
     st.markdown("**Pass rate by category**")
+    models = [row for row in shown if is_model(row.policy)]
     groups = {
-        policy_title(row.policy): {name.capitalize(): count for name, count in row.by_category.items()} for row in shown
+        policy_title(row.policy): {name.capitalize(): count for name, count in row.by_category.items()}
+        for row in models or shown
     }
     draw_chart(rate_groups(groups), key=f"categories.{evaluation.id}.{part}", alt="Pass rates by category")
 
@@ -138,6 +140,7 @@ def _head(evaluation: Evaluation) -> None:
 def _table(evaluation: Evaluation, shown: Sequence[EvaluationRow], reliability: Mapping[str, Sequence[float]]) -> None:
     rows = [
         {
+            "Attempts": ":material/route:",
             "Policy": clean(policy_title(row.policy)),
             "Pass rate": 100 * row.pass_rate,
             "95 % interval": f"{100 * row.low:.1f} – {100 * row.high:.1f}",
@@ -146,7 +149,6 @@ def _table(evaluation: Evaluation, shown: Sequence[EvaluationRow], reliability: 
             **_trials(row),
             "Mistakes / 100": number(row.errors_per_100),
             "Each": duration(row.mean_seconds),
-            "Attempts": ":material/route:",
         }
         for row in shown
     ]
@@ -161,9 +163,7 @@ def _table(evaluation: Evaluation, shown: Sequence[EvaluationRow], reliability: 
                 "Mistakes / 100", help="Actions that failed a check, per 100 actions.", alignment="right"
             ),
             "Each": st.column_config.TextColumn("Each", help="Mean time of an attempt.", alignment="right"),
-            "Attempts": button_column(
-                f"open.{evaluation.id}", lambda place: show_run(shown[place].run), title="Attempts"
-            ),
+            "Attempts": button_column(f"open.{evaluation.id}", lambda place: show_run(shown[place].run)),
         },
         alt=_said(shown),
     )

@@ -122,7 +122,7 @@ def _list(found: Sequence[Tried], key: str, outcomes: Sequence[str], what: str, 
         hide_index=True,
         column_config={
             "Show": button_column(f"{key}.show", show),
-            "Request": st.column_config.TextColumn("Request", width="large"),
+            "Request": st.column_config.TextColumn("Request", width="medium"),
         },
         alt=clean(what),
     )
