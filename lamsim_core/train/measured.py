@@ -23,7 +23,8 @@ class Measured(NamedTuple):
         """What it was tried on, in words."""
         evaluation = self.evaluation
         times = "" if evaluation.attempts == 1 else f", {evaluation.attempts} attempts each"
-        return f"{self.row.planned // evaluation.attempts:,} tasks of {self.split.replace('_', ' ')}{times}"
+        each = len(evaluation.task_keys) // len(evaluation.parts)
+        return f"{each:,} tasks of {self.split.replace('_', ' ')}{times}"
 
     @property
     def split(self) -> Split:
