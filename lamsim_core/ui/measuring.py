@@ -7,6 +7,7 @@ import streamlit as st
 from lamsim_core.agent.policy import PLAIN_POLICIES
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.job import ACTIVE, Job, JobStatus
+from lamsim_core.models.registry import adapter_folders
 from lamsim_core.records import Adapter
 from lamsim_core.settings import Settings
 from lamsim_core.ui import forms
@@ -34,7 +35,8 @@ def measure_button(studio: Studio, adapter: Adapter) -> None:
         key=f"measure.{adapter.id}",
         type="primary",
         icon=":material/monitoring:",
-        help=f"The base model and this adapter try the same {TASKS} tasks of each held-out split. {said}",
+        help=f"The base model, what this adapter started from and the adapter itself try the same {TASKS} tasks of each "
+        f"held-out split. {said}",
     ):
         with guard():
             job = supervisor.start(
@@ -50,8 +52,11 @@ def measure_button(studio: Studio, adapter: Adapter) -> None:
 def measurement(settings: Settings, adapter: Adapter) -> dict[str, Any]:
     """What an evaluation before and after this adapter is asked for."""
     splits = [split for split in forms.open_splits() if split != "train"]
+    started = [
+        each.name for _, each in adapter_folders(settings) if adapter.start is not None and each.id == adapter.start
+    ]
     return {
-        "models": [adapter.base, adapter.name, *PLAIN_POLICIES],
+        "models": list(dict.fromkeys([adapter.base, *started, adapter.name, *PLAIN_POLICIES])),
         "name": f"{adapter.base} before and after {adapter.name}"[:120],
         "split": splits[0],
         "splits": splits,

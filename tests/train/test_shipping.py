@@ -69,6 +69,19 @@ def test_shipping_again_replaces_it_only_when_asked_and_keeps_the_id_of_the_same
         assert measured(store.index, {mine.id}, "tiny") == ()
     folder, second = ship(tiny, "mine", "ours", results, replace=True)
     assert second == first
+    splits = ("unseen_tools", "unseen_categories")
+    wide = {
+        "id": "evl_2", "splits": splits, "created": "2026-01-02T00:00:00+00:00",
+        "rows": tuple(each.model_copy(update={"split": part}) for each in (base, row) for part in (None, *splits)),
+        "comparisons": tuple(compared.model_copy(update={"split": part}) for part in (None, *splits)),
+    }  # fmt: skip
+    with Store(tiny) as store:
+        store.add(evaluation.model_copy(update=wide))
+        store.index.sync()
+        several = measured(store.index, {first.id}, "tiny")[:2]
+    assert [(each.split, each.base and each.base.split) for each in several] == [(part, part) for part in splits]
+    assert [each.comparison and each.comparison.split for each in several] == list(splits)
+    assert several[0].attempts == "1 tasks of unseen tools, 2 attempts each"
     card = (folder / "README.md").read_text()
     told = "20 tasks of {}, 2 attempts each | 30 of 40 (75.0%; 65.0% to 85.0%) | 10 of 40 (25.0%) | {} |\n"
     assert told.format("unseen tools", "+50.0% (+40.0% to +60.0%), p = 1e-05") in card
