@@ -1,5 +1,6 @@
 # Two commands do everything on a fresh machine with Python >= 3.11 and make: `make app` and `make test`.
 PYTHON ?= python3
+SIZE ?= cpu
 VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
@@ -7,7 +8,7 @@ export HF_HUB_OFFLINE := 1
 export TRANSFORMERS_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: app test check verify prove shots clean
+.PHONY: app test check verify prove prove-feedback shots clean
 
 app: $(VENV)/.ready            ## set up what is missing, then serve the app on this machine
 	@$(BIN)/python -m lamsim_core provision
@@ -26,7 +27,11 @@ check: $(VENV)/.ready-dev       ## lint and types
 verify: $(VENV)/.ready          ## every task template on 20 seeds
 	$(BIN)/python -m lamsim_core verify --seeds 20
 
-prove: $(VENV)/.ready           ## the feedback by mutation: errors found, legal ways spared, cheats stopped
+prove: $(VENV)/.ready           ## the whole way: explore, curate, train, measure; SIZE=smoke, cpu or gpu; goes on where it was
+	@$(BIN)/python -m lamsim_core provision
+	$(BIN)/python -m lamsim_core flywheel --size $(SIZE) --name proof-$(SIZE)
+
+prove-feedback: $(VENV)/.ready  ## the feedback by mutation: errors found, legal ways spared, cheats stopped
 	$(BIN)/python -m lamsim_core prove --seeds 3
 
 shots: $(VENV)/.ready-dev       ## screenshots of every page, light and dark, into test-results/

@@ -1,0 +1,92 @@
+"""How much of everything a turn of the flywheel takes: for two processor cores, for a GPU, and just enough to see it turn."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from lamsim_core.records import Recipe, Record, Split
+
+HELD_OUT: tuple[Split, ...] = ("unseen_instances", "unseen_tools", "unseen_categories")
+SizeName = Literal["smoke", "cpu", "gpu"]
+
+
+class Size(Record):
+    """The numbers of a turn."""
+
+    demonstrations: int
+    """Train tasks the reference solutions are played on."""
+    per_template: int
+    """Rows of one template at most."""
+    rows: int
+    """Rows of the first training at most."""
+    max_tools: int
+    """Tools offered in a row at most: every further one is read by the model at each row and costs time."""
+    sft: Recipe
+    own_tasks: int
+    """Other train tasks the trained model tries by itself."""
+    own_attempts: int
+    pairs: int
+    """Pairs of one kind at most."""
+    dpo: Recipe
+    tasks: int
+    """Held-out tasks of each split."""
+    trials: int
+    trial_tasks: int
+    max_steps: int = 8
+    max_new_tokens: int = 160
+    batch: int = Field(default=16, ge=1)
+    bfcl: tuple[str, ...] = ()
+    bfcl_limit: int | None = None
+    """Tasks of each category at most; None for all."""
+
+
+SIZES: dict[SizeName, Size] = {
+    "smoke": Size(
+        demonstrations=24,
+        per_template=2,
+        rows=8,
+        max_tools=6,
+        sft=Recipe(max_optimizer_steps=2, batch_size=2, lora_rank=4, lora_alpha=8),
+        own_tasks=6,
+        own_attempts=2,
+        pairs=8,
+        dpo=Recipe(method="dpo", max_optimizer_steps=1, batch_size=1, learning_rate=5e-5),
+        tasks=2,
+        trials=2,
+        trial_tasks=1,
+        max_steps=2,
+        max_new_tokens=16,
+    ),
+    "cpu": Size(
+        demonstrations=5660,
+        per_template=5,
+        rows=1300,
+        max_tools=4,
+        sft=Recipe(epochs=1, batch_size=2, learning_rate=5e-4, max_length=1280),
+        own_tasks=150,
+        own_attempts=4,
+        pairs=150,
+        dpo=Recipe(method="dpo", epochs=1, batch_size=2, gradient_accumulation=2, learning_rate=5e-5, max_length=2048),
+        tasks=200,
+        trials=4,
+        trial_tasks=10,
+        bfcl=("simple_python", "multiple", "parallel", "irrelevance"),
+        bfcl_limit=50,
+    ),
+    "gpu": Size(
+        demonstrations=28_300,
+        per_template=60,
+        rows=17_000,
+        max_tools=12,
+        sft=Recipe(epochs=2, batch_size=16, learning_rate=4e-4, max_length=4096),
+        own_tasks=1500,
+        own_attempts=8,
+        pairs=3000,
+        dpo=Recipe(method="dpo", epochs=1, batch_size=8, learning_rate=5e-5, max_length=4096),
+        tasks=500,
+        trials=4,
+        trial_tasks=200,
+        batch=64,
+        bfcl=("non_live", "live"),
+    ),
+}
