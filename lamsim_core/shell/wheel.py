@@ -1,4 +1,4 @@
-"""One turn of the flywheel, stage by stage: each is a job or a frozen dataset that is found again, so a turn can be broken off anywhere.
+"""One turn of the flywheel: each stage is a job or a frozen dataset that is found again, so a turn can end anywhere.
 
 A job is started with a request made of the turn's name, the stage and everything it is asked: the same stage of the same turn
 is the same job, and goes on where it was. A dataset is one by its name and its selection.
@@ -63,7 +63,9 @@ class Wheel:
         """
         name, began = f"{self.name} {stage}", time.monotonic()
         known = list_datasets(self.settings).datasets
-        found = next((each for each in known if (each.name, each.kind, each.selection) == (name, kind, selection)), None)
+        found = next(
+            (each for each in known if (each.name, each.kind, each.selection) == (name, kind, selection)), None
+        )
         if found is None:
             with Store(self.settings) as store:
                 found = freeze(store, name, selection, kind=kind)

@@ -44,7 +44,9 @@ def test_a_stage_that_failed_is_tried_again(home: Settings) -> None:
 def test_the_report_holds_stages_and_what_was_measured(home: Settings, tmp_path: Path) -> None:
     wheel = Wheel(home, "t")
     measured = wheel.job(
-        "held-out tasks", "evaluate", {"models": ["noop", "gold"], "splits": list(HELD_OUT), "tasks": 2, "name": "<b>x</b>"}
+        "held-out tasks",
+        "evaluate",
+        {"models": ["noop", "gold"], "splits": list(HELD_OUT), "tasks": 2, "name": "<b>x</b>"},
     )
     files = write_report(wheel, tmp_path / "out", {"held-out tasks": measured})
     assert [file.name for file in files] == ["report.md", "report.html"]
