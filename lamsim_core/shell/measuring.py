@@ -150,12 +150,13 @@ def _rates(rows: Sequence[EvaluationRow]) -> Table:
 def _trials(rows: Sequence[EvaluationRow], attempts: int) -> Table:
     """Sampled attempts, over all splits."""
     return Table(
-        ("sampled attempts", "95 % interval", *_passing(attempts)),
+        ("sampled attempts", "tasks", "95 % interval of one", *_passing(attempts)),
         [
             (
                 row.policy.label,
+                len(row.trials.passes),
                 f"{row.trials.low:.1%} to {row.trials.high:.1%}",
-                f"at {len(row.trials.passes)} tasks",
+                "",
                 *(f"{share:.1%}" for share in row.trials.all_pass),
             )
             for row in rows

@@ -50,9 +50,7 @@ def draw_leaderboard(evaluations: Sequence[Evaluation], benchmark: Sequence[tupl
         column_config={
             "Model": st.column_config.TextColumn("Model", pinned=True),
             **{
-                SPLIT_NAMES[split]: rate(
-                    SPLIT_NAMES[split], min_value=0, max_value=100, format="%.1f %%", width="small"
-                )
+                SPLIT_NAMES[split]: rate(SPLIT_NAMES[split], min_value=0, max_value=100, format="%.1f %%", width=130)
                 for split in splits
             },
             "Tasks": st.column_config.TextColumn("Tasks", help="How many of each, in the order of the columns."),
