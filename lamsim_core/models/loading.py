@@ -25,8 +25,10 @@ ADAPTER_CONFIG = "adapter_config.json"
 """What PEFT has to know to use them."""
 
 _SMALL_BYTES = 4 * 2**30
-_WIDENED_BYTES = 2**30
-"""What a model in 4 bits may take to be held in 16 bits while it writes many replies on a CPU."""
+_MARKS_OF_4_BITS = ("is_loaded_in_4bit", "is_quantized", "quantization_method", "hf_quantizer")
+"""By these other libraries know a model in 4 bits, of which some convert an adapter's weights to 16 bits."""
+WIDENED_BYTES = 2**30
+"""What a model in 4 bits may take to be held in 16 bits on a CPU, where it writes many replies or is trained."""
 
 
 def model_folder(settings: Settings, entry: ModelEntry) -> tuple[Path, Manifest]:
@@ -168,9 +170,8 @@ def widen_nf4(model: Any, dtype: Any = None) -> Any:
     """Hold the values of a model's 4-bit layers in 16 bits, or as ``dtype``: the same weights up to rounding.
 
     In 16 bits that is 2.5 times the memory, and on a CPU many tokens in one pass are multiplied about twice as fast, few not
-    more slowly. An adapter
-    beside them is added to the 4-bit layers' values, as they are, before these are rounded. Before the first pass only:
-    that packs 4-bit weights anew.
+    more slowly. An adapter beside them is added to the 4-bit layers' values, as they are, before these are rounded. Before
+    the first pass only: that packs 4-bit weights anew.
 
     Returns:
         The model, without its adapter's wrapping.
@@ -195,6 +196,9 @@ def widen_nf4(model: Any, dtype: Any = None) -> Any:
         wide.bias = held.bias
         parent, _, name = path.rpartition(".")
         setattr(model.get_submodule(parent), name, wide)
+    for mark in _MARKS_OF_4_BITS:
+        if hasattr(model, mark):
+            delattr(model, mark)
     return model
 
 
@@ -287,7 +291,7 @@ def load_backend(
     model, tokenizer, info = open_model(settings, entry, quantisation)
     if batch > 1 and can_attend_rows(model):
         narrow = info.quantisation in ("nf4", "nf4+lora") and model.device.type == "cpu"
-        if narrow and model.get_memory_footprint() <= _WIDENED_BYTES:
+        if narrow and model.get_memory_footprint() <= WIDENED_BYTES:
             model = widen_nf4(model)
         return BatchedBackend(model, tokenizer, info, max_prompt_tokens=settings.max_prompt_tokens, size=batch)
     return LocalBackend(model, tokenizer, info, max_prompt_tokens=settings.max_prompt_tokens)

@@ -73,21 +73,14 @@ def turn(wheel: Wheel, size: Size, model: str) -> list[str]:
     rows = wheel.dataset("rows", _rows(size, shown))
     first = f"{wheel.name}-sft"
     wheel.job("sft", "train", _training(rows, model, first, size.sft.model_dump(mode="json")))
+    others = {"split": "train", "tasks": size.own_tasks, "seed": OWN_SEED, **limits}
     tried = wheel.job(
         "own attempts",
         "explore",
-        {
-            "model": first,
-            "split": "train",
-            "tasks": size.own_tasks,
-            "attempts": size.own_attempts,
-            "seed": OWN_SEED,
-            "temperature": 0.7,
-            "batch": size.batch,
-            **limits,
-        },
+        {"model": first, "attempts": size.own_attempts, "temperature": 0.7, "batch": size.batch, **others},
     )
-    pairs = wheel.dataset("pairs", _pairs(size, shown, tried), kind="preference")
+    beside = wheel.job("references", "explore", {"model": "gold", **others})
+    pairs = wheel.dataset("pairs", _pairs(size, beside, tried), kind="preference")
     second = f"{wheel.name}-dpo"
     start = {"from_adapter": first}
     wheel.job("dpo", "train", {**_training(pairs, model, second, size.dpo.model_dump(mode="json")), **start})
@@ -133,9 +126,9 @@ def _rows(size: Size, shown: Stage) -> Selection:
     )
 
 
-def _pairs(size: Size, shown: Stage, tried: Stage) -> Selection:
+def _pairs(size: Size, *explored: Stage) -> Selection:
     return Selection(
-        runs=(str(shown.result["run"]), str(tried.result["run"])),
+        runs=tuple(str(stage.result["run"]) for stage in explored),
         passed_only=False,
         max_errors=None,
         max_per_pair_kind=size.pairs,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lamsim_core.errors import StoppedError, TrainingError
-from lamsim_core.models.loading import read_base, read_quantised
+from lamsim_core.models.loading import WIDENED_BYTES, read_base, read_quantised, widen_nf4
 from lamsim_core.records import Recipe
 from lamsim_core.train import world
 from lamsim_core.train.callbacks import MEASURES, last_checkpoint, measures
@@ -67,11 +67,15 @@ def finished_steps(work: Path, run: str) -> int:
 
 
 def base_model(base: Path, recipe: Recipe, device: str) -> Any:
-    """The base model, its weights held as the recipe says."""
+    """The base model, its weights held as the recipe says.
+
+    On a CPU a small one in 4 bits is held as the numbers these stand for: they would be made anew at every product.
+    """
     import torch
 
     if recipe.precision == "nf4":
-        return read_quantised(base, "nf4", device)
+        model = read_quantised(base, "nf4", device)
+        return widen_nf4(model) if device == "cpu" and model.get_memory_footprint() <= WIDENED_BYTES else model
     return read_base(base, torch.float32 if recipe.precision == "fp32" else torch.bfloat16)
 
 
