@@ -66,11 +66,11 @@ def test_the_whole_way(home: Settings, address: str) -> None:
 
         page.goto(f"{address}/Evaluate?adapter={adapter.name}")
         wait_until_drawn(page)
-        for label in ("Tasks", "Turns at most"):
+        for label, amount in (("Tasks of each", "1"), ("Turns at most", "2")):
             if label == "Turns at most":
                 page.get_by_text("More", exact=True).click()
             field = page.get_by_label(label, exact=True)
-            field.fill("2")
+            field.fill(amount)
             field.press("Enter")
             wait_until_drawn(page)
         page.get_by_role("button", name=re.compile("^Evaluate")).click()
@@ -78,7 +78,10 @@ def test_the_whole_way(home: Settings, address: str) -> None:
         store.index.sync()
         (evaluation,) = evaluations(store.index)
         assert {row.policy.name for row in evaluation.rows} >= {"smollm2-135m", adapter.name, "gold", "noop"}
-        assert all(row.finished == row.planned == 2 for row in evaluation.rows)
+        assert {(row.split is None, row.finished, row.planned) for row in evaluation.rows} == {
+            (True, 3, 3),
+            (False, 1, 1),
+        }
 
         page.goto(f"{address}/Trajectories?id={gold.id}")
         wait_until_drawn(page)

@@ -42,7 +42,7 @@ def kill_trials(root: Path, trials: int, method: Method = "sft") -> dict[str, An
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize(("method", "trials"), [("sft", 6), ("dpo", 3)])
+@pytest.mark.parametrize(("method", "trials"), [("sft", 4), ("dpo", 2)])
 def test_a_killed_training_shows_nothing_half_done_and_goes_on(tmp_path: Path, method: Method, trials: int) -> None:
     found = kill_trials(tmp_path, trials, method)
     assert found["changes"] > 40

@@ -1,6 +1,7 @@
 """Train: what a run comes to is seen before it is started, and how it goes while it runs."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from lamsim_core.errors import TrainingError
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.folder import METRICS, job_folder
-from lamsim_core.records import Dataset, DatasetKind, Recipe
+from lamsim_core.models.registry import adapter_folders
+from lamsim_core.records import Adapter, Dataset, DatasetKind, Recipe
 from lamsim_core.settings import Settings
 from lamsim_core.train.preflight import Preflight
 from lamsim_core.train.presets import PRESETS
@@ -176,6 +178,17 @@ def standing_pairs(home: Settings, kind: DatasetKind = "preference") -> Dataset:
     return freeze_rows(home, pair_rows(2) if kind == "preference" else label_rows(2), kind)
 
 
+@pytest.fixture
+def none_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only adapters of the test's own home, whatever the product ships."""
+
+    def own(settings: Settings) -> list[tuple[Path, Adapter]]:
+        return [found for found in adapter_folders(settings) if settings.adapters in found[0].parents]
+
+    monkeypatch.setattr(training, "adapter_folders", own)
+
+
+@pytest.mark.usefixtures("none_shipped")
 def test_the_method_follows_the_dataset_and_the_newest_adapter_is_the_start(home: Settings, counted: list[Any]) -> None:
     adapter = standing_adapter(home, standing_dataset(home))
     pairs = standing_pairs(home)
@@ -192,7 +205,7 @@ def test_the_method_follows_the_dataset_and_the_newest_adapter_is_the_start(home
     assert (params["recipe"]["method"], params["recipe"]["beta"]) == ("dpo", 0.3)
 
 
-@pytest.mark.usefixtures("counted")
+@pytest.mark.usefixtures("counted", "none_shipped")
 def test_labels_are_trained_from_the_base_alone_when_that_is_chosen(home: Settings) -> None:
     standing_adapter(home, standing_dataset(home))
     app = open_page(PAGE, dataset=standing_pairs(home, "labels").id)
@@ -206,7 +219,7 @@ def test_labels_are_trained_from_the_base_alone_when_that_is_chosen(home: Settin
     assert params["recipe"] == PRESETS["gpu"].recipes["kto"].model_dump(mode="json")
 
 
-@pytest.mark.usefixtures("counted")
+@pytest.mark.usefixtures("counted", "none_shipped")
 def test_without_an_adapter_preferences_say_what_goes_best(home: Settings) -> None:
     app = open_page(PAGE, dataset=standing_pairs(home).id)
     assert "goes best from an adapter" in texts(app)

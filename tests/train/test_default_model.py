@@ -18,10 +18,10 @@ pytestmark = pytest.mark.model
 
 def test_two_steps_change_what_it_says(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    dataset = gold_dataset(settings, 4)
-    recipe = Recipe(max_optimizer_steps=2, epochs=2, batch_size=2, gradient_accumulation=1, learning_rate=5e-3)
+    dataset = gold_dataset(settings, 2)
+    recipe = Recipe(max_optimizer_steps=2, epochs=1, batch_size=1, gradient_accumulation=1, learning_rate=5e-3)
     counted = preflight(settings, dataset.id, DEFAULT_MODEL, recipe)
-    assert (counted.kept, counted.steps) == (4, 2)
+    assert (counted.kept, counted.steps) == (2, 2)
     params = {"dataset": dataset.id, "model": DEFAULT_MODEL, "name": "taught", "recipe": recipe.model_dump(mode="json")}
     result = run_inline(settings, "train", params)
     assert result["metrics"]["steps"] == 2

@@ -60,7 +60,7 @@ def test_shipping_again_replaces_it_only_when_asked_and_keeps_the_id_of_the_same
     apart = [each.model_copy(update={"split": split}) for each in (base, row) for split in ("unseen_tools", "train")]
     evaluation = Evaluation(
         id="evl_1", name="", created="2026-01-01T00:00:00+00:00", split="unseen_tools", splits=("unseen_tools", "train"),
-        attempts=2, seconds=1.0, task_keys=("a", "b"), rows=(base, row, *apart), comparisons=(compared,),
+        attempts=2, seconds=1.0, task_keys=tuple(map(str, range(40))), rows=(base, row, *apart), comparisons=(compared,),
     )  # fmt: skip
     with Store(tiny) as store:
         store.add(evaluation)
@@ -81,7 +81,7 @@ def test_shipping_again_replaces_it_only_when_asked_and_keeps_the_id_of_the_same
         several = measured(store.index, {first.id}, "tiny")[:2]
     assert [(each.split, each.base and each.base.split) for each in several] == [(part, part) for part in splits]
     assert [each.comparison and each.comparison.split for each in several] == list(splits)
-    assert several[0].attempts == "1 tasks of unseen tools, 2 attempts each"
+    assert several[0].attempts == "20 tasks of unseen tools, 2 attempts each"
     card = (folder / "README.md").read_text()
     told = "20 tasks of {}, 2 attempts each | 30 of 40 (75.0%; 65.0% to 85.0%) | 10 of 40 (25.0%) | {} |\n"
     assert told.format("unseen tools", "+50.0% (+40.0% to +60.0%), p = 1e-05") in card
