@@ -27,7 +27,6 @@ from lamsim_core.train.memory import must_recompute
 from lamsim_core.train.preflight import trainable
 from lamsim_core.train.rows import IGNORED, Row, TokenRow, to_row, tokenize_rows
 from lamsim_core.train.running import (
-    CHECKPOINTS,
     arguments,
     base_model,
     lora_config,
@@ -193,13 +192,8 @@ def _stock(rows: Sequence[TokenRow], base: Path, tokenizer: Any, recipe: Recipe,
     from trl import SFTConfig, SFTTrainer
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    common = arguments(
-        recipe,
-        work / CHECKPOINTS,
-        steps=optimizer_steps(len(rows), recipe),
-        recompute=must_recompute(rows, recipe, base),
-        device=device,
-    )
+    recompute, mixed = must_recompute(rows, recipe, base), recipe.precision != "fp32"
+    common = arguments(recipe, work, len(rows), recompute=recompute, mixed=mixed, device=device)
     trainer = SFTTrainer(
         model=read_quantised(base, "nf4", device) if recipe.precision == "nf4" else base_model(base, recipe, device),
         peft_config=lora_config(recipe),
@@ -229,8 +223,8 @@ def mean_loss(rows: Sequence[TokenRow], base: Path, recipe: Recipe, adapter: Pat
     add_fused_lm_head(model.get_base_model() if adapter else model)
     total = 0.0
     by_length = sorted(rows, key=lambda row: row.cost)
-    enabled = recipe.precision != "fp32"
-    with torch.no_grad(), only_trained_tokens_scored(), torch.autocast(device, torch.bfloat16, enabled=enabled):
+    mixed = model.dtype is not torch.float32
+    with torch.no_grad(), only_trained_tokens_scored(), torch.autocast(device, torch.bfloat16, enabled=mixed):
         for start in range(0, len(rows), recipe.batch_size):
             batch = by_length[start : start + recipe.batch_size]
             width = max(row.cost for row in batch)

@@ -42,8 +42,11 @@ def peak_mb(rows: Sequence[Trainable], recipe: Recipe, folder: Path, *, recomput
 def must_recompute(rows: Sequence[Trainable], recipe: Recipe, folder: Path) -> bool:
     """Whether keeping all activations would take more than a good part of the memory that is free now.
 
-    Computing them again costs about a quarter of the time and changes no number.
+    Computing them again costs about a quarter of the time and changes no number. Where the prompt is taken as given, few are
+    kept, and they cannot be computed again.
     """
+    if recipe.method == "sft" and not recipe.through_prompt:
+        return False
     import psutil  # type: ignore[import-untyped]
     import torch
 

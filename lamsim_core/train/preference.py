@@ -7,18 +7,9 @@ from typing import Any, NamedTuple
 from lamsim_core.models.loading import quiet, use_own_cores
 from lamsim_core.records import Recipe
 from lamsim_core.train.callbacks import Report, make_callback
-from lamsim_core.train.memory import must_recompute
 from lamsim_core.train.pairs import LabelRow, PairRow
 from lamsim_core.train.reference import Said, ask_reference
-from lamsim_core.train.running import (
-    CHECKPOINTS,
-    Trained,
-    arguments,
-    model_and_adapter,
-    optimizer_steps,
-    order,
-    run_to_end,
-)
+from lamsim_core.train.running import Trained, order, prepare, run_to_end
 from lamsim_core.train.shared_prompt import Halves, Pairs, Whole, can_share
 
 Columns = dict[str, list[Any]]
@@ -72,22 +63,14 @@ def train(
         StoppedError: a stop was asked for; what was computed is kept.
         TrainingError: the loss is not a number any more.
     """
-    import torch
     from datasets import Dataset
 
     quiet()
     use_own_cores()
     plan = _plan_dpo(rows, recipe) if recipe.method == "dpo" else _plan_kto(rows, recipe)  # type: ignore[arg-type]
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    common = arguments(
-        recipe,
-        work / CHECKPOINTS,
-        steps=optimizer_steps(len(rows), recipe),
-        recompute=must_recompute(rows, recipe, base),
-        device=device,
-    )
+    held, common = prepare(rows, base, recipe, work, start)
     trainer = plan.trainer(
-        **model_and_adapter(base, recipe, start, device),
+        **held,
         args=plan.config(**common, beta=recipe.beta, **plan.settings),
         train_dataset=Dataset.from_dict(plan.asked),
         processing_class=tokenizer,

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lamsim_core.errors import StoppedError, TrainingError
+from lamsim_core.models.arithmetic import fastest_dtype
 from lamsim_core.models.loading import WIDENED_BYTES, read_base, read_quantised, widen_nf4
 from lamsim_core.records import Recipe
 from lamsim_core.train import world
 from lamsim_core.train.callbacks import MEASURES, last_checkpoint, measures
+from lamsim_core.train.memory import must_recompute
+from lamsim_core.train.rows import Trainable
 
 CHECKPOINTS = "checkpoints"
 """Folder of the checkpoints within a training's own folder."""
@@ -69,13 +72,15 @@ def finished_steps(work: Path, run: str) -> int:
 def base_model(base: Path, recipe: Recipe, device: str) -> Any:
     """The base model, its weights held as the recipe says.
 
-    On a CPU a small one in 4 bits is held as the numbers these stand for: they would be made anew at every product.
+    On a CPU a small one in 4 bits is held as the numbers these stand for, in the type that multiplies fastest there: they
+    would be made anew at every product.
     """
     import torch
 
     if recipe.precision == "nf4":
         model = read_quantised(base, "nf4", device)
-        return widen_nf4(model) if device == "cpu" and model.get_memory_footprint() <= WIDENED_BYTES else model
+        small = device == "cpu" and model.get_memory_footprint() <= WIDENED_BYTES
+        return widen_nf4(model, fastest_dtype()) if small else model
     return read_base(base, torch.float32 if recipe.precision == "fp32" else torch.bfloat16)
 
 
@@ -102,10 +107,41 @@ def model_and_adapter(base: Path, recipe: Recipe, start: Path | None, device: st
     return {"model": PeftModel.from_pretrained(model, str(start), is_trainable=True, local_files_only=True)}
 
 
-def arguments(recipe: Recipe, folder: Path, *, steps: int, recompute: bool, device: str) -> dict[str, Any]:
-    """The settings of a Trainer that all methods share."""
+def prepare(
+    rows: Sequence[Trainable], base: Path, recipe: Recipe, work: Path, start: Path | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a TRL trainer is given to train, and the settings all methods share.
+
+    Args:
+        rows: what is trained on.
+        base: folder with the base model's safetensors.
+        recipe: how to train.
+        work: folder of the training; checkpoints go into it.
+        start: folder of the adapter whose weights are the start; a new one without it.
+    """
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    recompute = must_recompute(rows, recipe, base)
+    held = model_and_adapter(base, recipe, start, device)
+    mixed = held["model"].dtype is not torch.float32
+    return held, arguments(recipe, work, len(rows), recompute=recompute, mixed=mixed, device=device)
+
+
+def arguments(recipe: Recipe, work: Path, rows: int, *, recompute: bool, mixed: bool, device: str) -> dict[str, Any]:
+    """The settings of a Trainer that all methods share.
+
+    Args:
+        recipe: how to train.
+        work: folder of the training.
+        rows: number of rows.
+        recompute: whether activations are computed again in the backward pass and not kept.
+        mixed: whether products are made in 16 bits.
+        device: ``cpu`` or ``cuda``.
+    """
+    steps = optimizer_steps(rows, recipe)
     return {
-        "output_dir": str(folder),
+        "output_dir": str(work / CHECKPOINTS),
         "per_device_train_batch_size": recipe.batch_size,
         "gradient_accumulation_steps": recipe.gradient_accumulation,
         "max_steps": steps,
@@ -118,7 +154,7 @@ def arguments(recipe: Recipe, folder: Path, *, steps: int, recompute: bool, devi
         "data_seed": recipe.seed,
         "train_sampling_strategy": "sequential",
         "max_length": None,
-        "bf16": recipe.precision != "fp32",
+        "bf16": mixed,
         "use_cpu": device == "cpu",
         "gradient_checkpointing": recompute,
         "logging_steps": 1,

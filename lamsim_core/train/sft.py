@@ -6,18 +6,10 @@ from typing import Any
 
 from lamsim_core.models.loading import quiet, use_own_cores
 from lamsim_core.records import Recipe
+from lamsim_core.train.as_given import trainer_class
 from lamsim_core.train.callbacks import Report, make_callback
-from lamsim_core.train.memory import must_recompute
 from lamsim_core.train.rows import TokenRow
-from lamsim_core.train.running import (
-    CHECKPOINTS,
-    Trained,
-    arguments,
-    model_and_adapter,
-    optimizer_steps,
-    order,
-    run_to_end,
-)
+from lamsim_core.train.running import Trained, order, prepare, run_to_end
 
 
 def train(
@@ -51,23 +43,15 @@ def train(
         StoppedError: a stop was asked for; a checkpoint was saved.
         TrainingError: the loss is not a number any more.
     """
-    import torch
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
     quiet()
     use_own_cores()
     chosen = order([row.cost for row in rows], recipe)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    common = arguments(
-        recipe,
-        work / CHECKPOINTS,
-        steps=optimizer_steps(len(rows), recipe),
-        recompute=must_recompute(rows, recipe, base),
-        device=device,
-    )
-    trainer = SFTTrainer(
-        **model_and_adapter(base, recipe, start, device),
+    held, common = prepare(rows, base, recipe, work, start)
+    trainer = (SFTTrainer if recipe.through_prompt else trainer_class())(
+        **held,
         args=SFTConfig(**common, dataset_kwargs={"skip_prepare_dataset": True}),
         train_dataset=Dataset.from_dict(
             {"input_ids": [rows[i].input_ids for i in chosen], "labels": [rows[i].labels for i in chosen]}

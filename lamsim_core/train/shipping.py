@@ -211,9 +211,10 @@ def problems_of(settings: Settings, folder: Path, name: str) -> list[str]:
         refuse_unsafe(folder)
         adapter = Adapter.model_validate_json((folder / ADAPTER_RECORD).read_bytes())
         config = json.loads((folder / ADAPTER_CONFIG).read_bytes())
-        provenance = json.loads((folder / PROVENANCE).read_bytes())
+        # Read as a record, so that what records have learnt to say since then does not matter.
+        of = Adapter.model_validate(json.loads((folder / PROVENANCE).read_bytes()).get("adapter"))
         texts = {each: (folder / each).read_text(encoding="utf-8") for each in names if each != ADAPTER_WEIGHTS}
-    except (ModelError, ValueError) as error:
+    except (ModelError, AttributeError, ValueError) as error:
         return [f"It cannot be read: {str(error)[:300]}"]
     weights, bases = folder / ADAPTER_WEIGHTS, {m.name for m in shipped_models(settings) if m.kind == "local"}
     card = texts[MODEL_CARD]
@@ -228,7 +229,7 @@ def problems_of(settings: Settings, folder: Path, name: str) -> list[str]:
         "Its configuration names another base, or another rank than its recipe.": (
             (config.get("base_model_name_or_path"), config.get("r")) != (adapter.base, adapter.recipe.lora_rank)
         ),
-        "Its provenance is that of another adapter.": provenance.get("adapter") != adapter.model_dump(mode="json"),
+        "Its provenance is that of another adapter.": of != adapter,
         f"Its card does not say {', '.join(missing)}.": bool(missing),
         "Its card is that of another adapter.": f"\n# {name}\n" not in card or adapter.dataset_hash not in card,
         "The card of its dataset is that of another dataset.": adapter.dataset_hash not in texts[DATASET_CARD],

@@ -249,7 +249,7 @@ def test_on_a_cpu_four_bit_weights_are_held_wide_with_the_same_values_up_to_roun
 
     narrow, _ = load_weights(tiny.cache / "models" / "tiny", "nf4")
     wide, _ = load_weights(tiny.cache / "models" / "tiny", "nf4")
-    widen_nf4(wide)
+    widen_nf4(wide, torch.bfloat16)
     first, second = narrow.model.layers[0].mlp.up_proj, wide.model.layers[0].mlp.up_proj
     assert (type(first).__name__, type(second)) == ("Linear4bit", torch.nn.Linear)
     unit = torch.eye(first.in_features, dtype=torch.bfloat16, device=narrow.device)
@@ -272,7 +272,7 @@ def test_an_adapter_beside_four_bit_weights_is_added_to_them(tiny: Settings) -> 
         recipe = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "down_proj"], init_lora_weights=False)
         return get_peft_model(loaded(), recipe).eval()
 
-    wide = widen_nf4(adapted())  # before its first pass, which packs 4-bit weights anew
+    wide = widen_nf4(adapted(), torch.bfloat16)  # before its first pass, which packs 4-bit weights anew
     assert not [layer for layer in wide.modules() if "ora" in type(layer).__name__]
     assert can_pack(wide) or wide.device.type != "cpu"
     ids = torch.arange(20, 50, device=wide.device)[None]

@@ -91,12 +91,11 @@ def stock(training: Training, start: Path | None) -> list[dict[str, float]]:
     plan = (preference._plan_dpo if recipe.method == "dpo" else preference._plan_kto)(training.rows, recipe)  # type: ignore[operator]
     rows = plan.ready([(0.0, 0.0)] * len(plan.asked["prompt_ids"]))
     stock_class = type("Stock", (getattr(trl, f"{name}Trainer"),), {"_prepare_dataset": lambda _, rows, *__: rows})
-    work = training.work / "stock"
+    work, count = training.work / "stock", len(training.rows)
+    settings = arguments(recipe, work, count, recompute=False, mixed=recipe.precision != "fp32", device="cpu")
     trainer = stock_class(
         **model_and_adapter(training.base, recipe, start, "cpu"),
-        args=getattr(trl, f"{name}Config")(
-            **arguments(recipe, work, steps=4, recompute=False, device="cpu"), beta=recipe.beta, **plan.settings
-        ),
+        args=getattr(trl, f"{name}Config")(**settings, beta=recipe.beta, **plan.settings),
         train_dataset=Dataset.from_dict({key: column for key, column in rows.items() if not key.startswith("ref_")}),
         processing_class=training.tokenizer,
     )
