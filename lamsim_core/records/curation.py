@@ -155,7 +155,7 @@ class Recipe(Record):
     lora_alpha: int = 64
     lora_dropout: float = 0.0
     through_prompt: bool = True
-    """SFT: whether gradients go through what comes before the first reply, too. Without, a step takes about half the time."""
+    """Whether gradients go through what comes before the first trained token, too. Without, a step takes about half the time."""
     max_length: int = 2048
     """Tokens; longer rows are dropped and counted, never cut."""
     seed: int = 0

@@ -61,7 +61,7 @@ def train(
         bool | None,
         typer.Option(
             "--through-prompt/--prompt-as-given",
-            help="sft: whether gradients go through the prompt, too; without, a step takes about half the time.",
+            help="Whether gradients go through the prompt, too; without, a step takes about half the time.",
         ),
     ] = None,
     max_length: Annotated[

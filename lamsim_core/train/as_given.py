@@ -21,18 +21,23 @@ def read_prompt(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
         The same with what was read left out of ``input_ids`` and ``labels`` and kept in ``past_key_values``. The token
         before the first trained one, from which that is foretold, is never left out.
     """
-    import torch
-
     ids, labels = inputs["input_ids"], inputs["labels"]
     known = int((labels != IGNORED).int().argmax(dim=1).min()) - 1
     if known < 1:
         return inputs
-    seen = inputs["attention_mask"][:, :known]
+    held = read_as_given(model, ids[:, :known])
+    return {**inputs, "input_ids": ids[:, known:], "labels": labels[:, known:], "past_key_values": held}
+
+
+def read_as_given(model: Any, ids: Any) -> Any:
+    """The keys and values of tokens that every row of a batch begins with, none of them padding, without gradients."""
+    import torch
+
     with torch.no_grad():
-        read = model(input_ids=ids[:, :known], attention_mask=seen, use_cache=True, logits_to_keep=1)
+        read = model(input_ids=ids, use_cache=True, logits_to_keep=1)
     # Mixed precision keeps the adapter's weights as it rounded them, here without gradients.
     torch.clear_autocast_cache()
-    return {**inputs, "input_ids": ids[:, known:], "labels": labels[:, known:], "past_key_values": read.past_key_values}
+    return read.past_key_values
 
 
 def trainer_class() -> type[Any]:

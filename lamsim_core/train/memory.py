@@ -45,7 +45,7 @@ def must_recompute(rows: Sequence[Trainable], recipe: Recipe, folder: Path) -> b
     Computing them again costs about a quarter of the time and changes no number. Where the prompt is taken as given, few are
     kept, and they cannot be computed again.
     """
-    if recipe.method == "sft" and not recipe.through_prompt:
+    if not recipe.through_prompt:
         return False
     import psutil  # type: ignore[import-untyped]
     import torch

@@ -114,7 +114,7 @@ def _plan_dpo(rows: Sequence[PairRow], recipe: Recipe) -> _Plan:
         better, worse = zip(*(known[place] for place in chosen), strict=True)
         return {**columns(chosen), "ref_chosen_logps": list(better), "ref_rejected_logps": list(worse)}
 
-    return _Plan(_dpo_trainer(), DPOConfig, {}, columns(by_length), recipe.batch_size, ready)
+    return _Plan(_dpo_trainer(recipe.through_prompt), DPOConfig, {}, columns(by_length), recipe.batch_size, ready)
 
 
 def _plan_kto(rows: Sequence[LabelRow], recipe: Recipe) -> _Plan:
@@ -136,7 +136,7 @@ def _plan_kto(rows: Sequence[LabelRow], recipe: Recipe) -> _Plan:
 
     # The rarer kind weighs more, so that both count the same in all (KTO, equation 8).
     weights = {"desirable_weight": max(1.0, wrong / right), "undesirable_weight": max(1.0, right / wrong)}
-    return _Plan(_kto_trainer(), KTOConfig, weights, asked, recipe.batch_size, ready)
+    return _Plan(_kto_trainer(recipe.through_prompt), KTOConfig, weights, asked, recipe.batch_size, ready)
 
 
 def others(chosen: Sequence[int], batch: int) -> list[int]:
@@ -153,7 +153,7 @@ def others(chosen: Sequence[int], batch: int) -> list[int]:
     return found
 
 
-def _dpo_trainer() -> type[Any]:
+def _dpo_trainer(through_prompt: bool) -> type[Any]:
     from trl import DPOTrainer
 
     class Preferences(DPOTrainer):  # type: ignore[misc]
@@ -163,7 +163,7 @@ def _dpo_trainer() -> type[Any]:
             return dataset
 
         def _reading(self, model: Any) -> Any:
-            return Pairs(model) if can_share(self.model) else model
+            return Pairs(model, through_prompt=through_prompt) if can_share(self.model) else model
 
         def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
             return super().compute_ref_log_probs(self._reading(model), inputs)
@@ -174,7 +174,7 @@ def _dpo_trainer() -> type[Any]:
     return Preferences
 
 
-def _kto_trainer() -> type[Any]:
+def _kto_trainer(through_prompt: bool) -> type[Any]:
     from trl import KTOTrainer
 
     class Labels(KTOTrainer):  # type: ignore[misc]
@@ -184,7 +184,8 @@ def _kto_trainer() -> type[Any]:
             return dataset
 
         def _reading(self, model: Any, inputs: Any) -> Any:
-            return Halves(model, inputs) if can_share(self.model) else Whole(model)
+            shared = can_share(self.model)
+            return Halves(model, inputs, through_prompt=through_prompt) if shared else Whole(model)
 
         def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
             return super().compute_ref_log_probs(self._reading(model, inputs), inputs)

@@ -9,6 +9,7 @@ The numbers are those of TRL's way, in its layout, so that its loss is computed 
 from types import SimpleNamespace
 from typing import Any
 
+from lamsim_core.train.as_given import read_as_given
 from lamsim_core.train.rows import IGNORED
 
 _PROMPT, _FIRST, _SECOND, _PADDING = range(4)
@@ -21,7 +22,9 @@ def can_share(model: Any) -> bool:
     return config._attn_implementation == "sdpa" and not hasattr(config, "output_router_logits")
 
 
-def read_both(model: Any, input_ids: Any, attention_mask: Any, labels: Any) -> SimpleNamespace:
+def read_both(
+    model: Any, input_ids: Any, attention_mask: Any, labels: Any, *, through_prompt: bool = True
+) -> SimpleNamespace:
     """What a model with TRL's fused head says about ``2 n`` rows of which ``i`` and ``n + i`` have the same prompt.
 
     Args:
@@ -29,11 +32,13 @@ def read_both(model: Any, input_ids: Any, attention_mask: Any, labels: Any) -> S
         input_ids: prompts with an answer each, padded on the right; first answers, then second ones.
         attention_mask: 1 where there is a token.
         labels: the answers' tokens, ``IGNORED`` elsewhere.
+        through_prompt: whether gradients go through the prompt, too.
 
     Returns:
         The fused head's fields, each of ``2 n`` rows: at ``t`` the one of token ``t + 1``, zero where that is no answer's.
     """
     import torch
+    from torch.nn.functional import pad
 
     pairs, width = len(input_ids) // 2, input_ids.shape[1]
     # The prompt less its last token is shared; what comes after it is each answer's own.
@@ -55,13 +60,20 @@ def read_both(model: Any, input_ids: Any, attention_mask: Any, labels: Any) -> S
         wanted[row, middle : end - 1] = ids[row, middle + 1 : end]
     sees = (side[:, None, :] == _PROMPT) | (side[:, None, :] == side[:, :, None])
     sees &= torch.ones((packed, packed), dtype=torch.bool, device=ids.device).tril()
+    known = 0 if through_prompt else min(shared)
     said = model(
-        input_ids=ids, attention_mask=sees[:, None], position_ids=positions, shift_labels=wanted, fused_lm_head=True
+        input_ids=ids[:, known:],
+        attention_mask=sees[:, None, known:],
+        position_ids=positions[:, known:],
+        shift_labels=wanted[:, known:],
+        fused_lm_head=True,
+        past_key_values=read_as_given(model, ids[:, :known]) if known else None,
     )
     fields: dict[str, Any] = {"aux_loss": None}
     for name in _PER_TOKEN:
         value = getattr(said, name)
         if value is not None:
+            value = pad(value, (known, 0))
             laid = value.new_zeros((2 * pairs, width - 1))
             for row, (n, first, second) in enumerate(parts):
                 middle, end = n + first, n + first + second
@@ -75,12 +87,13 @@ def read_both(model: Any, input_ids: Any, attention_mask: Any, labels: Any) -> S
 class Pairs:
     """Stands in for a model where TRL reads a batch of pairs, first answers before second ones."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, through_prompt: bool) -> None:
         self._model = model
+        self._through_prompt = through_prompt
 
     def __call__(self, *, input_ids: Any, attention_mask: Any, labels: Any, **_: Any) -> SimpleNamespace:
         """Read the batch."""
-        return read_both(self._model, input_ids, attention_mask, labels)
+        return read_both(self._model, input_ids, attention_mask, labels, through_prompt=self._through_prompt)
 
 
 class Whole:
@@ -106,9 +119,10 @@ class Halves:
     Both are read at the first call, or by ``read``.
     """
 
-    def __init__(self, model: Any, batch: dict[str, Any]) -> None:
+    def __init__(self, model: Any, batch: dict[str, Any], *, through_prompt: bool) -> None:
         self._model = model
         self._batch = batch
+        self._through_prompt = through_prompt
         self.answers: Any = None
         """What was said of the answers themselves."""
         self._others: Any = None
@@ -119,7 +133,8 @@ class Halves:
             return
         both = self._both()
         labels = both["input_ids"].masked_fill(both["completion_mask"] == 0, IGNORED)
-        said = read_both(self._model, both["input_ids"], both["attention_mask"], labels)
+        rows = both["input_ids"], both["attention_mask"], labels
+        said = read_both(self._model, *rows, through_prompt=self._through_prompt)
         count = len(self._batch["input_ids"])
         self.answers, self._others = (
             SimpleNamespace(

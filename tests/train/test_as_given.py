@@ -8,7 +8,9 @@ import pytest
 from lamsim_core.records import Recipe
 from lamsim_core.train.as_given import read_prompt
 from lamsim_core.train.rows import IGNORED, TokenRow, to_row, tokenize_rows
+from lamsim_core.train.running import only_trained_tokens_scored
 from lamsim_core.train.sft import train
+from lamsim_core.train.shared_prompt import read_both
 from tests.train.making import QUICK, gold
 
 AS_GIVEN = QUICK.model_copy(update={"through_prompt": False})
@@ -107,3 +109,29 @@ def test_it_learns(tmp_path: Path, tiny_folder: Path, tokenizer: Any, rows: list
         rows, tiny_folder, tokenizer, recipe, tmp_path, run="r", should_stop=lambda: False, report=lambda _: None
     )
     assert trained.metrics["loss"] < trained.metrics["loss_first"] - 0.5
+
+
+def test_two_answers_to_a_prompt_are_scored_the_same_with_it_taken_as_given(
+    tiny_folder: Path, rows: list[TokenRow]
+) -> None:
+    """Two pairs whose prompts differ in length: the shorter one's length is read beforehand of both."""
+    import torch
+    from trl.trainer.utils import add_fused_lm_head
+
+    model = adapted(tiny_folder)
+    add_fused_lm_head(model.get_base_model())
+    prompts, answers = [rows[0].input_ids[:60], rows[1].input_ids[:85]], [rows[2].input_ids[:9], rows[3].input_ids[:14]]
+    sides = [(prompt, answer) for answer in answers for prompt in prompts]
+    both = batch([TokenRow(prompt + answer, [IGNORED] * len(prompt) + answer) for prompt, answer in sides])
+
+    def read(*, through_prompt: bool) -> tuple[Any, list[Any]]:
+        model.zero_grad()
+        said = read_both(model, **both, through_prompt=through_prompt).log_probs
+        (said[:2].sum() - said[2:].sum()).backward()
+        return said.detach(), [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
+
+    with only_trained_tokens_scored():
+        (whole, through), (found, replies) = read(through_prompt=True), read(through_prompt=False)
+    assert torch.allclose(found, whole, rtol=1e-4, atol=1e-4)
+    assert (whole != 0).sum() == 2 * (9 + 14)
+    assert not all(torch.allclose(one, other) for one, other in zip(through, replies, strict=True))

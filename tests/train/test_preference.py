@@ -180,3 +180,9 @@ def test_every_answer_is_compared_with_another_of_its_batch() -> None:
     recipe = Recipe(epochs=3, batch_size=4)
     chosen = order([10, 20, 30, 40, 50, 60, 70], recipe)
     assert all(one != other for one, other in zip(chosen, others(chosen, 4), strict=True))
+
+
+def test_with_the_prompt_taken_as_given_it_learns_too(make: Make) -> None:
+    training = make()
+    trained = training(epochs=6.0, through_prompt=False)
+    assert trained.metrics["loss"] < trained.metrics["loss_first"] - 0.1
