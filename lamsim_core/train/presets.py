@@ -53,7 +53,7 @@ PRESETS: dict[PresetName, Preset] = {
         _by_method(Recipe(epochs=3, batch_size=16, learning_rate=4e-4, max_length=4096), 5e-5, batch_size=8),
     ),
     "gpu-large": Preset(
-        "GPU, large model",
+        "Large model",
         "QLoRA for models from 7 billion parameters on: 4 rows at once, 4 batches a step, a smaller adapter.",
         _by_method(
             Recipe(

@@ -143,10 +143,10 @@ def group_rows(rows: Sequence[TrajectoryRow], by: str) -> dict[str, int]:
 
 def _group(row: TrajectoryRow, by: str) -> str:
     if by == "template":
-        return f"{terms.template_title(row.template)} ({row.category})"
+        return f"{terms.template_title(row.template)} ({terms.category_title(row.category)})"
     if by == "policy":
         return terms.policy_name(row.policy)
-    return amount(row.n_calls, "call") if by == "calls" else row.category.capitalize()
+    return amount(row.n_calls, "call") if by == "calls" else terms.category_title(row.category)
 
 
 def draw_freeze(studio: Studio, selection: Selection, kind: DatasetKind, rows: int, members: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ from lamsim_core.ui.draw import chip, clean, label
 from lamsim_core.ui.flaky import draw_tasks_to_look_at
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.tables import button_column
-from lamsim_core.ui.terms import policy_name, policy_title
+from lamsim_core.ui.terms import category_title, policy_name, policy_title
 from lamsim_core.ui.wording import DASH, SPLIT_NAMES, amount, duration, moment, number, p_value, percent, points, spaced
 
 
@@ -93,7 +93,7 @@ def _draw_rows(
     st.markdown("**Pass rate by category**")
     models = [row for row in shown if is_model(row.policy)]
     groups = {
-        policy_title(row.policy): {name.capitalize(): count for name, count in row.by_category.items()}
+        policy_title(row.policy): {category_title(name): count for name, count in row.by_category.items()}
         for row in models or shown
     }
     draw_chart(rate_groups(groups), key=f"categories.{evaluation.id}.{part}", alt="Pass rates by category")

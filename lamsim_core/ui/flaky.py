@@ -12,7 +12,7 @@ from lamsim_core.ui.attempts import show_attempts
 from lamsim_core.ui.draw import clean
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.tables import button_column
-from lamsim_core.ui.terms import policy_title, template_title
+from lamsim_core.ui.terms import category_title, policy_title, template_title
 from lamsim_core.ui.wording import SPLIT_NAMES, amount
 
 LISTED = 50
@@ -112,7 +112,7 @@ def _list(found: Sequence[Tried], key: str, outcomes: Sequence[str], what: str, 
                 "Show": ":material/route:",
                 "Passed": clean(outcome),
                 "Task": clean(template_title(each.template)),
-                "Category": clean(each.category.capitalize()),
+                "Category": category_title(each.category),
                 "Request": clean(each.instruction),
                 "Tasks from": SPLIT_NAMES[each.split],
             }
