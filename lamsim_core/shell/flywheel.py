@@ -5,15 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from lamsim_core.records import Dataset, HeldOutSplit, Selection
+from lamsim_core.records import Dataset, HeldOutSplit, Recipe, Selection
 from lamsim_core.settings import get_settings
 from lamsim_core.shell.output import Report, Table, command, say
 from lamsim_core.shell.wheel import Stage, Wheel
 from lamsim_core.shell.wheel_report import write_report
 from lamsim_core.shell.wheel_sizes import HELD_OUT, SIZES, Size, SizeName
 
-OWN_SEED = 1
-"""Plans the tasks the trained model tries: others than those of the demonstrations."""
 _AGAINST: tuple[HeldOutSplit, ...] = ("unseen_instances", "unseen_tools", "unseen_categories")
 
 
@@ -28,6 +26,13 @@ def flywheel(
         str, typer.Option("--name", help="Names the turn; the same name and size go on where they were.")
     ] = "turn",
     model: Annotated[str, typer.Option("--model", help="The base model.")] = "smollm2-135m",
+    from_adapter: Annotated[
+        str | None,
+        typer.Option("--from-adapter", help="Go on from this adapter of the base: the next turn of a wheel."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Which train tasks are shown; those tried by the model itself are others.")
+    ] = 0,
     report: Annotated[
         Path | None, typer.Option("--report", help="Folder of the report; by default reports/<name> of the store.")
     ] = None,
@@ -36,8 +41,9 @@ def flywheel(
     settings = get_settings()
     chosen = SIZES[size]
     wheel = Wheel(settings, name)
-    adapters = turn(wheel, chosen, model)
-    measured = measure(wheel, chosen, model, adapters)
+    adapters = turn(wheel, chosen, model, start=from_adapter, seed=seed)
+    before = [model] if from_adapter is None else [model, from_adapter]
+    measured = measure(wheel, chosen, before, adapters)
     folder = report or settings.home / "reports" / name
     files = write_report(wheel, folder, measured)
     say(f"The report is in {folder}.")
@@ -59,8 +65,15 @@ def flywheel(
     )
 
 
-def turn(wheel: Wheel, size: Size, model: str) -> list[str]:
+def turn(wheel: Wheel, size: Size, model: str, *, start: str | None = None, seed: int = 0) -> list[str]:
     """From demonstrations to an adapter that has learnt from its own mistakes; the adapters' names, the last trained last.
+
+    Args:
+        wheel: carries out the stages.
+        size: how much of everything.
+        model: the base.
+        start: an adapter of it to go on from.
+        seed: plans the tasks that are shown; the next one those that the model tries by itself.
 
     Raises:
         InvalidInputError: nothing is left to train on.
@@ -68,12 +81,14 @@ def turn(wheel: Wheel, size: Size, model: str) -> list[str]:
     """
     limits = {"max_steps": size.max_steps, "max_new_tokens": size.max_new_tokens}
     shown = wheel.job(
-        "demonstrations", "explore", {"model": "gold", "split": "train", "tasks": size.demonstrations, **limits}
+        "demonstrations",
+        "explore",
+        {"model": "gold", "split": "train", "tasks": size.demonstrations, "seed": seed, **limits},
     )
     rows = wheel.dataset("rows", _rows(size, shown))
     first = f"{wheel.name}-sft"
-    wheel.job("sft", "train", _training(rows, model, first, size.sft.model_dump(mode="json")))
-    others = {"split": "train", "tasks": size.own_tasks, "seed": OWN_SEED, **limits}
+    wheel.job("sft", "train", _training(rows, model, first, size.sft, start))
+    others = {"split": "train", "tasks": size.own_tasks, "seed": seed + 1, **limits}
     tried = wheel.job(
         "own attempts",
         "explore",
@@ -82,19 +97,18 @@ def turn(wheel: Wheel, size: Size, model: str) -> list[str]:
     beside = wheel.job("references", "explore", {"model": "gold", **others})
     pairs = wheel.dataset("pairs", _pairs(size, beside, tried), kind="preference")
     second = f"{wheel.name}-dpo"
-    start = {"from_adapter": first}
-    wheel.job("dpo", "train", {**_training(pairs, model, second, size.dpo.model_dump(mode="json")), **start})
+    wheel.job("dpo", "train", _training(pairs, model, second, size.dpo, first))
     return [first, second]
 
 
-def measure(wheel: Wheel, size: Size, model: str, adapters: list[str]) -> dict[str, Stage]:
-    """Measure base and adapters on the held-out splits and on the benchmark from outside."""
+def measure(wheel: Wheel, size: Size, before: list[str], adapters: list[str]) -> dict[str, Stage]:
+    """Measure what there was before (base first) and the adapters on the held-out splits and on the benchmark from outside."""
     measured = {
         "held-out tasks": wheel.job(
             "held-out tasks",
             "evaluate",
             {
-                "models": ["noop", "random", "gold", model, *adapters],
+                "models": ["noop", "random", "gold", *before, *adapters],
                 "name": f"{wheel.name}: before and after",
                 "splits": list(HELD_OUT),
                 "tasks": size.tasks,
@@ -107,7 +121,7 @@ def measure(wheel: Wheel, size: Size, model: str, adapters: list[str]) -> dict[s
         )
     }
     if size.bfcl:
-        for each in (model, *adapters):
+        for each in (*before, *adapters):
             stage = f"BFCL {each}"
             params = {"model": each, "categories": list(size.bfcl), "limit": size.bfcl_limit, "batch": size.batch}
             measured[stage] = wheel.job(stage, "bfcl", params)
@@ -136,5 +150,6 @@ def _pairs(size: Size, *explored: Stage) -> Selection:
     )
 
 
-def _training(rows: Dataset, model: str, name: str, recipe: dict[str, Any]) -> dict[str, Any]:
-    return {"dataset": rows.id, "model": model, "name": name, "recipe": recipe}
+def _training(rows: Dataset, model: str, name: str, recipe: Recipe, start: str | None) -> dict[str, Any]:
+    given = {"dataset": rows.id, "model": model, "name": name, "recipe": recipe.model_dump(mode="json")}
+    return given if start is None else {**given, "from_adapter": start}

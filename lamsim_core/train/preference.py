@@ -9,7 +9,7 @@ from lamsim_core.records import Recipe
 from lamsim_core.train.callbacks import Report, make_callback
 from lamsim_core.train.pairs import LabelRow, PairRow
 from lamsim_core.train.reference import Said, ask_reference
-from lamsim_core.train.running import Trained, order, prepare, run_to_end
+from lamsim_core.train.running import Trained, assemble, order, run_to_end
 from lamsim_core.train.shared_prompt import Halves, Pairs, Whole, can_share
 
 Columns = dict[str, list[Any]]
@@ -68,7 +68,7 @@ def train(
     quiet()
     use_own_cores()
     plan = _plan_dpo(rows, recipe) if recipe.method == "dpo" else _plan_kto(rows, recipe)  # type: ignore[arg-type]
-    held, common = prepare(rows, base, recipe, work, start)
+    held, common = assemble(rows, base, recipe, work, start)
     trainer = plan.trainer(
         **held,
         args=plan.config(**common, beta=recipe.beta, **plan.settings),

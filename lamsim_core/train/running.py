@@ -107,7 +107,7 @@ def model_and_adapter(base: Path, recipe: Recipe, start: Path | None, device: st
     return {"model": PeftModel.from_pretrained(model, str(start), is_trainable=True, local_files_only=True)}
 
 
-def prepare(
+def assemble(
     rows: Sequence[Trainable], base: Path, recipe: Recipe, work: Path, start: Path | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a TRL trainer is given to train, and the settings all methods share.

@@ -9,7 +9,7 @@ from lamsim_core.records import Recipe
 from lamsim_core.train.as_given import trainer_class
 from lamsim_core.train.callbacks import Report, make_callback
 from lamsim_core.train.rows import TokenRow
-from lamsim_core.train.running import Trained, order, prepare, run_to_end
+from lamsim_core.train.running import Trained, assemble, order, run_to_end
 
 
 def train(
@@ -49,7 +49,7 @@ def train(
     quiet()
     use_own_cores()
     chosen = order([row.cost for row in rows], recipe)
-    held, common = prepare(rows, base, recipe, work, start)
+    held, common = assemble(rows, base, recipe, work, start)
     trainer = (SFTTrainer if recipe.through_prompt else trainer_class())(
         **held,
         args=SFTConfig(**common, dataset_kwargs={"skip_prepare_dataset": True}),

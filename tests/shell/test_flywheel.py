@@ -1,6 +1,7 @@
 """A turn of the flywheel: stages are found again, broken ones go on, and the report holds what was measured."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from lamsim_core.jobs import supervisor
 from lamsim_core.records import Selection
 from lamsim_core.settings import Settings
+from lamsim_core.shell.flywheel import measure, turn
 from lamsim_core.shell.output import JobEndedError
-from lamsim_core.shell.wheel import Wheel
+from lamsim_core.shell.wheel import Stage, Wheel
 from lamsim_core.shell.wheel_report import write_report
 from lamsim_core.shell.wheel_sizes import HELD_OUT, SIZES
 
@@ -63,3 +65,36 @@ def test_sizes_are_ones_that_can_be_asked() -> None:
         assert size.sft.method == "sft" and size.dpo.method == "dpo"
         if size.bfcl:
             expand(size.bfcl)
+
+
+class _Asked(Wheel):
+    """Writes down what it is asked instead of doing it."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, "t")
+        self.asked: dict[str, dict[str, Any]] = {}
+
+    def job(self, stage: str, kind: Any, params: dict[str, Any]) -> Stage:
+        self.asked[stage] = params
+        return Stage(name=stage, made_by="job", seconds=0, result={"run": f"run of {stage}"})
+
+    def dataset(self, stage: str, selection: Selection, kind: Any = "sft") -> Any:
+        self.asked[stage] = {"runs": selection.runs}
+        return SimpleNamespace(id=f"ds of {stage}")
+
+
+def test_a_first_turn_begins_with_the_base_and_a_next_one_with_what_came_of_it(home: Settings) -> None:
+    first, then = _Asked(home), _Asked(home)
+    adapters = turn(first, SIZES["smoke"], "base")
+    turn(then, SIZES["smoke"], "base", start=adapters[-1], seed=2)
+    measure(then, SIZES["cpu"], ["base", adapters[-1]], adapters)
+    assert "from_adapter" not in first.asked["sft"]
+    assert then.asked["sft"]["from_adapter"] == adapters[-1]
+    for wheel, seed in ((first, 0), (then, 2)):
+        assert wheel.asked["dpo"]["from_adapter"] == "t-sft" == wheel.asked["own attempts"]["model"]
+        assert wheel.asked["demonstrations"]["seed"] == seed
+        assert wheel.asked["own attempts"]["seed"] == wheel.asked["references"]["seed"] == seed + 1
+        assert wheel.asked["rows"]["runs"] == ("run of demonstrations",)
+        assert wheel.asked["pairs"]["runs"] == ("run of references", "run of own attempts")
+    assert then.asked["held-out tasks"]["models"] == ["noop", "random", "gold", "base", "t-dpo", "t-sft", "t-dpo"]
+    assert {f"BFCL {name}" for name in ("base", *adapters)} <= then.asked.keys()
