@@ -1,6 +1,7 @@
 """Splits by construction: which templates, tools and seeds are for training and which are only for measuring."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from lamsim_core.canonical import derive_seed
@@ -61,6 +62,8 @@ def plan_tasks(
 ) -> list[Task]:
     """``count`` instances of a split, templates in turn, the same for the same arguments.
 
+    Fewer instances than templates are a fair sample: categories take turns, and chance picks their templates.
+
     Raises:
         InvalidInputError: no template is left, or more instances are asked for than the split has seeds.
     """
@@ -70,8 +73,20 @@ def plan_tasks(
     if count < 1 or rounds > len(seeds):
         raise InvalidInputError(f"Between 1 and {len(seeds) * len(chosen)} tasks can be planned, not {count}.")
     order = random.Random(derive_seed("plan", split, seed)).sample(seeds, min(len(seeds), rounds + _SPARE))
-    drawn = [_instances(template, order) for template in chosen]
+    drawn = [_instances(template, order) for template in _mixed(chosen, derive_seed("order", split, seed))]
     return [next(drawn[number % len(chosen)]) for number in range(count)]
+
+
+def _mixed(templates: Sequence[Template], seed: int) -> list[Template]:
+    """Templates in an order whose every beginning takes the categories in turn; within a category chance decides."""
+    rng = random.Random(seed)
+    drawn = rng.sample(templates, len(templates))
+    place = Counter[str]()
+    ranked: list[tuple[int, Template]] = []
+    for template in drawn:
+        ranked.append((place[template.category], template))
+        place[template.category] += 1
+    return [template for _, template in sorted(ranked, key=lambda each: each[0])]
 
 
 def _instances(template: Template, order: Sequence[int]) -> Iterator[Task]:
