@@ -8,6 +8,7 @@ import pytest
 from lamsim_core.agent.policy import ReplayPolicy
 from lamsim_core.agent.prompt import call_text, conversation
 from lamsim_core.canonical import canonical_json
+from lamsim_core.curate.messages import turns
 from lamsim_core.errors import TrainingError
 from lamsim_core.explore.episode import Ended, run_attempt
 from lamsim_core.explore.repair import Repair
@@ -29,15 +30,15 @@ def frozen(trajectory: Trajectory) -> dict[str, Any]:
 
 def trained_turns(tokenizer: Any, row: TokenRow) -> list[str]:
     """The text of each run of trained tokens."""
-    turns: list[list[int]] = []
+    runs: list[list[int]] = []
     before = IGNORED
     for label in row.labels:
         if label != IGNORED:
             if before == IGNORED:
-                turns.append([])
-            turns[-1].append(label)
+                runs.append([])
+            runs[-1].append(label)
         before = label
-    return [tokenizer.decode(turn) for turn in turns]
+    return [tokenizer.decode(run) for run in runs]
 
 
 def test_a_row_is_what_the_model_saw_and_said(tokenizer: Any) -> None:
@@ -53,7 +54,7 @@ def test_a_row_is_what_the_model_saw_and_said(tokenizer: Any) -> None:
 def test_exactly_the_assistants_own_tokens_are_trained(tokenizer: Any) -> None:
     for trajectory in gold(6):
         row = tokenize_row(tokenizer, frozen(trajectory))
-        said = [f"{step.reply}<|im_end|>" for step in trajectory.steps]
+        said = ["\n".join(step.reply for step in steps) + "<|im_end|>" for steps in turns(trajectory.steps)]
         for turn, reply in zip(trained_turns(tokenizer, row), said, strict=True):
             assert turn.count("<|im_end|>") == 1
             assert sorted(turn) == sorted(reply), "same characters; arguments may come in another order"
@@ -103,7 +104,7 @@ def test_unfiltered_everything_the_agent_said_is_trained_word_for_word(tokenizer
         assert row["unfiltered"] is True and not any("weight" in message for message in row["messages"])
         tokens = tokenize_row(tokenizer, json.loads(canonical_json(row)))
         assert tokens.input_ids == tokenize_row(tokenizer, frozen(trajectory)).input_ids
-        said = [f"{step.reply}<|im_end|>" for step in trajectory.steps]
+        said = ["\n".join(step.reply for step in steps) + "<|im_end|>" for steps in turns(trajectory.steps)]
         assert list(map(sorted, trained_turns(tokenizer, tokens))) == list(map(sorted, said))
 
 
