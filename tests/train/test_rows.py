@@ -54,7 +54,7 @@ def test_a_row_is_what_the_model_saw_and_said(tokenizer: Any) -> None:
 def test_exactly_the_assistants_own_tokens_are_trained(tokenizer: Any) -> None:
     for trajectory in gold(6):
         row = tokenize_row(tokenizer, frozen(trajectory))
-        said = ["\n".join(step.reply for step in steps) + "<|im_end|>" for steps in turns(trajectory.steps)]
+        said = [f"{steps[0].reply}<|im_end|>" for steps in turns(trajectory.steps)]
         for turn, reply in zip(trained_turns(tokenizer, row), said, strict=True):
             assert turn.count("<|im_end|>") == 1
             assert sorted(turn) == sorted(reply), "same characters; arguments may come in another order"
@@ -104,7 +104,7 @@ def test_unfiltered_everything_the_agent_said_is_trained_word_for_word(tokenizer
         assert row["unfiltered"] is True and not any("weight" in message for message in row["messages"])
         tokens = tokenize_row(tokenizer, json.loads(canonical_json(row)))
         assert tokens.input_ids == tokenize_row(tokenizer, frozen(trajectory)).input_ids
-        said = ["\n".join(step.reply for step in steps) + "<|im_end|>" for steps in turns(trajectory.steps)]
+        said = [f"{steps[0].reply}<|im_end|>" for steps in turns(trajectory.steps)]
         assert list(map(sorted, trained_turns(tokenizer, tokens))) == list(map(sorted, said))
 
 
