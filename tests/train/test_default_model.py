@@ -11,14 +11,16 @@ from lamsim_core.models.registry import open_backend
 from lamsim_core.records import Recipe, Sampling
 from lamsim_core.settings import Settings
 from lamsim_core.train.preflight import preflight
-from tests.train.making import gold_dataset
+from lamsim_core.train.rows import to_row
+from tests.curate.attempts import attempt, tasks
+from tests.train.making import freeze_rows
 
 pytestmark = pytest.mark.model
 
 
 def test_two_steps_change_what_it_says(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    dataset = gold_dataset(settings, 2)
+    dataset = freeze_rows(settings, [to_row(attempt(task)) for task in tasks(2)])
     recipe = Recipe(max_optimizer_steps=2, epochs=1, batch_size=1, gradient_accumulation=1, learning_rate=5e-3)
     counted = preflight(settings, dataset.id, DEFAULT_MODEL, recipe)
     assert (counted.kept, counted.steps) == (2, 2)
