@@ -28,7 +28,7 @@ ADAPTER_CONFIG = "adapter_config.json"
 _SMALL_BYTES = 4 * 2**30
 _MARKS_OF_4_BITS = ("is_loaded_in_4bit", "is_quantized", "quantization_method", "hf_quantizer")
 """By these other libraries know a model in 4 bits, of which some convert an adapter's weights to 16 bits."""
-WIDENED_BYTES = 2**30
+_WIDENED_BYTES = 2**30
 """What a model in 4 bits may take to be held wider on a CPU, where it writes many replies or is trained."""
 
 
@@ -204,6 +204,12 @@ def widen_nf4(model: Any, dtype: Any) -> Any:
     return model
 
 
+def held_fastest(model: Any) -> Any:
+    """A model in 4 bits as many tokens are computed fastest: a small one on a CPU wider, any other as it is."""
+    small = model.device.type == "cpu" and model.get_memory_footprint() <= _WIDENED_BYTES
+    return widen_nf4(model, fastest_dtype()) if small else model
+
+
 def quiet() -> None:
     """Keep progress bars and remarks of the libraries out of logs; errors still come through."""
     from transformers.utils import logging as transformers_logging
@@ -292,8 +298,7 @@ def load_backend(
     """
     model, tokenizer, info = open_model(settings, entry, quantisation)
     if batch > 1 and can_attend_rows(model):
-        narrow = info.quantisation in ("nf4", "nf4+lora") and model.device.type == "cpu"
-        if narrow and model.get_memory_footprint() <= WIDENED_BYTES:
-            model = widen_nf4(model, fastest_dtype())
+        if info.quantisation in ("nf4", "nf4+lora"):
+            model = held_fastest(model)
         return BatchedBackend(model, tokenizer, info, max_prompt_tokens=settings.max_prompt_tokens, size=batch)
     return LocalBackend(model, tokenizer, info, max_prompt_tokens=settings.max_prompt_tokens)

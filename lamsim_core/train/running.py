@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lamsim_core.errors import StoppedError, TrainingError
-from lamsim_core.models.arithmetic import fastest_dtype
-from lamsim_core.models.loading import WIDENED_BYTES, read_base, read_quantised, widen_nf4
+from lamsim_core.models.loading import held_fastest, read_base, read_quantised
 from lamsim_core.records import Recipe
 from lamsim_core.train import world
 from lamsim_core.train.callbacks import MEASURES, last_checkpoint, measures
@@ -78,9 +77,7 @@ def base_model(base: Path, recipe: Recipe, device: str) -> Any:
     import torch
 
     if recipe.precision == "nf4":
-        model = read_quantised(base, "nf4", device)
-        small = device == "cpu" and model.get_memory_footprint() <= WIDENED_BYTES
-        return widen_nf4(model, fastest_dtype()) if small else model
+        return held_fastest(read_quantised(base, "nf4", device))
     return read_base(base, torch.float32 if recipe.precision == "fp32" else torch.bfloat16)
 
 

@@ -26,7 +26,7 @@ def test_the_clearly_faster_is_chosen(monkeypatch: pytest.MonkeyPatch, narrow: f
     assert fastest_dtype() is getattr(torch, chosen)
 
 
-def test_it_is_measured_once_and_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     measure = arithmetic._seconds
 
