@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from lamsim_core.models.backend import Completion
-from lamsim_core.models.cache import Part, Pool, Row, feed
+from lamsim_core.models.cache import Part, feed
+from lamsim_core.models.pool import Pool, Row
 from lamsim_core.models.reply import GUESSES, Reply
 
 _PORTION = 512
@@ -58,16 +59,15 @@ class Batch:
         """
         if len(self.members) == self._size:
             return False
-        found = self._seat(reply.context)
+        found = self._seat(reply.context, room)
         if found is None:
             return False
         row, reply.meter.cached = found
         row.prompt = len(reply.context)
-        self.pool.want(room)
         self.members.append(Member(reply, row, put, fail))
         return True
 
-    def _seat(self, prompt: list[int]) -> tuple[Row, int] | None:
+    def _seat(self, prompt: list[int], room: int) -> tuple[Row, int] | None:
         """A slot for a prompt, and how much of the prompt it holds; None when it is better to wait."""
         shared = {row.slot: min(common(row.tokens, prompt), len(prompt) - 1) for row in self.pool.rows}
         best = max(self.pool.rows, key=lambda row: shared[row.slot])
@@ -80,7 +80,7 @@ class Batch:
         target = max(going_on, key=lambda row: shared[row.slot], default=self._free[0])
         self._free.remove(target)
         source = target if shared[target.slot] == shared[best.slot] else best
-        self.pool.copy(source, target, shared[source.slot])
+        self.pool.begin(target, source, shared[source.slot], room)
         return target, shared[source.slot]
 
     def step(self) -> None:
@@ -121,8 +121,8 @@ class Batch:
             member.fail("gave numbers that are none (NaN); its weights are damaged")
             return
         reply = member.reply
-        for piece in reply.take(logits):
-            member.put(piece)
+        if text := "".join(reply.take(logits)):  # in one piece: whoever waits for it needs a core to take it
+            member.put(text)
         if reply.finish is not None:
             self._leave(member)
             return

@@ -10,7 +10,7 @@ from lamsim_core.models.constrained import Constraint
 from lamsim_core.models.decode import Lookahead, TextStream
 from lamsim_core.records import Sampled, Sampling, Usage
 
-GUESSES = 8
+GUESSES = 16
 """Tokens that are guessed ahead and checked in one pass, at most."""
 
 

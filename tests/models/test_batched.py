@@ -14,6 +14,7 @@ from lamsim_core.models.backend import Backend, Completion, Message, PromptTooLo
 from lamsim_core.models.batched import BatchedBackend
 from lamsim_core.models.local import LocalBackend
 from lamsim_core.models.packed import PackedModel
+from lamsim_core.models.pool import PAGE
 from lamsim_core.models.registry import open_backend
 from lamsim_core.records import Sampling, ToolSchema
 from lamsim_core.settings import Settings
@@ -139,14 +140,15 @@ def test_only_what_was_added_is_read_and_a_common_prompt_is_read_once(batched: B
     assert sum(each > length // 2 for each in cached) == 3
 
 
-def test_steps_write_in_place(batched: BatchedBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    reply(batched, ask("Hello"), max_new_tokens=200)
-    held = batched._batch.pool.keys.data_ptr()
-    room = batched._batch.pool.room
-    reply(batched, ask("Hello you"), max_new_tokens=100)
-    assert (batched._batch.pool.keys.data_ptr(), batched._batch.pool.room) == (held, room)
+def test_steps_write_in_place(batched: BatchedBackend) -> None:
+    pool = batched._batch.pool
+    stream = batched.stream(ask("Hello"), (), Sampling(max_new_tokens=2 * PAGE), 0, lambda: False)
+    next(stream)
+    held, rooms = pool.keys.data_ptr(), [row.room for row in pool.rows]
+    assert isinstance(list(stream)[-1], Completion)
+    assert (pool.keys.data_ptr(), [row.room for row in pool.rows]) == (held, rooms)
     reply(batched, ask("word " * 300))
-    assert batched._batch.pool.room > room and batched._batch.pool.room % 256 == 0
+    assert max(row.room for row in pool.rows) > max(rooms)
 
 
 def test_who_stops_leaves_and_hurts_nobody(batched: BatchedBackend, alone: LocalBackend) -> None:

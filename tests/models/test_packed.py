@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from lamsim_core.models.attention import use_rows_attention
-from lamsim_core.models.cache import Part, Pool, feed
+from lamsim_core.models.cache import Part, feed
 from lamsim_core.models.packed import PackedModel, can_pack
+from lamsim_core.models.pool import Pool
 
 FAMILIES = ["Llama", "Mistral", "Qwen2", "Qwen3"]
 
