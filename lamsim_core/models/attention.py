@@ -13,7 +13,7 @@ _NAME = "lamsim_grouped"
 _ROWS = "lamsim_rows"
 FEW = 16
 """Queries up to which the two products are faster."""
-_PIECE = 128
+PIECE = 128
 """Queries of one conversation that are looked at together."""
 _SPARE = 1.25
 """A whole region is shown when it has room for less than so many times the keys. A part of one would be copied by torch's
@@ -195,13 +195,13 @@ def _attend_last(query: Any, key: Any, value: Any, length: int, scaling: float, 
     heads, queries, width = query.shape
     shared, room = key.shape[:2]
     on_cpu = query.device.type == "cpu"
-    step = _PIECE if on_cpu else queries
+    step = PIECE if on_cpu else queries
     for begin in range(0, queries, step):
         end = min(queries, begin + step)
         some, seen = query[None, :, begin:end], length - queries + end
         if on_cpu and query.dtype is torch.bfloat16:
             shown = room if room < _SPARE * seen else seen
-            mask = _corner(end - begin, shown - seen, query.dtype)
+            mask = corner(end - begin, shown - seen, query.dtype)
             mixed = _products(some, key[None, :, :shown], value[None, :, :shown], mask, scaling)
         else:
             mask = _seen(end - begin, seen, heads // shared, query.dtype, query.device)
@@ -213,7 +213,7 @@ def _attend_last(query: Any, key: Any, value: Any, length: int, scaling: float, 
 
 
 @lru_cache(maxsize=64)
-def _corner(queries: int, beyond: int, dtype: Any) -> Any:
+def corner(queries: int, beyond: int, dtype: Any) -> Any:
     """What is added to the scores of the newest keys and of the room behind them, (queries, queries + beyond)."""
     import torch
 
@@ -226,7 +226,7 @@ def _seen(queries: int, keys: int, heads: int, dtype: Any, device: Any) -> Any:
     import torch
 
     mask = torch.zeros(queries, keys, dtype=dtype, device=device)
-    mask[:, -queries:] = _corner(queries, 0, dtype).to(device)
+    mask[:, -queries:] = corner(queries, 0, dtype).to(device)
     return mask.repeat(heads, 1)
 
 

@@ -12,6 +12,7 @@ from lamsim_core.records import Recipe
 from lamsim_core.train import world
 from lamsim_core.train.callbacks import MEASURES, last_checkpoint, measures
 from lamsim_core.train.memory import must_recompute
+from lamsim_core.train.pieces import use_pieces
 from lamsim_core.train.rows import Trainable
 
 CHECKPOINTS = "checkpoints"
@@ -97,6 +98,7 @@ def lora_config(recipe: Recipe) -> Any:
 def model_and_adapter(base: Path, recipe: Recipe, start: Path | None, device: str) -> dict[str, Any]:
     """What a TRL trainer is given to train: the base and the shape of a new adapter, or the base with a copy of another."""
     model = base_model(base, recipe, device)
+    use_pieces(model)
     if start is None:
         return {"model": model, "peft_config": lora_config(recipe)}
     from peft import PeftModel
