@@ -13,6 +13,8 @@ _LIBRARIES_MB = 1400.0
 # Peak resident memory less libraries and weights, per token of a padded batch (4 rows of 600 tokens, rank 32, bf16).
 _MB_PER_TOKEN = 1.3
 _MB_PER_TOKEN_RECOMPUTED = 0.15
+# What attention in pieces keeps for a token and each one it sees: two bytes in each of 30 layers and 9 heads.
+_MB_PER_SEEN = 2 * 30 * 9 / 1e6
 _BYTES_PER_WEIGHT = {"nf4": 0.56, "bf16": 2.0, "fp32": 4.0}
 _SHARE = 0.6
 
@@ -32,8 +34,9 @@ def peak_mb(rows: Sequence[Trainable], recipe: Recipe, folder: Path, *, recomput
         recompute: whether activations are computed again in the backward pass and not kept.
     """
     ratio = size_ratio(folder)
-    batch = recipe.batch_size * max((row.cost for row in rows), default=0)
-    per_token = _MB_PER_TOKEN_RECOMPUTED if recompute else _MB_PER_TOKEN
+    longest = max((row.cost for row in rows), default=0)
+    batch = recipe.batch_size * longest
+    per_token = _MB_PER_TOKEN_RECOMPUTED if recompute else _MB_PER_TOKEN + _MB_PER_SEEN * longest / 2
     wide = 2.0 if recipe.precision == "fp32" else 1.0
     weights = MEASURED_BYTES / 2e6 * ratio * _BYTES_PER_WEIGHT[recipe.precision]
     return _LIBRARIES_MB + weights + batch * per_token * wide * ratio

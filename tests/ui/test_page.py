@@ -75,3 +75,7 @@ def test_text_stands_out(mode: str) -> None:
     assert contrast("#ffffff", theme["primaryColor"]) >= 4
     for name in ("red", "orange", "yellow", "green", "blue", "violet", "gray"):
         assert contrast(theme[f"{name}TextColor"], theme[f"{name}BackgroundColor"]) >= 4.5, name
+
+
+def test_no_script_run_waits_for_all_garbage() -> None:
+    assert CONFIG["runner"]["postScriptGC"] is False  # half a second after every run once torch is in memory
