@@ -7,6 +7,7 @@ import streamlit as st
 
 from lamsim_core.evaluate.parts import is_model, rows_of
 from lamsim_core.evaluate.report import report
+from lamsim_core.models.registry import list_models
 from lamsim_core.records import Comparison, Evaluation, EvaluationRow, Split, Trials
 from lamsim_core.ui.attempts import show_run
 from lamsim_core.ui.before_after import draw_before_after
@@ -262,7 +263,7 @@ def draw_none(studio: Studio) -> None:
         "same seeds, so the difference between them is the models'.",
         icon=":material/monitoring:",
     )
-    if not any(studio.settings.adapters.glob("*/adapter.json")):
+    if not any(entry.adapter for entry in list_models(studio.settings)):
         link(
             "pages/6_Train.py", "Train an adapter first to see what training changes", icon=":material/model_training:"
         )

@@ -79,14 +79,14 @@ def _advanced(recipe: Recipe, key: str, start: Adapter | None) -> Recipe:
         given["lora_dropout"] = left.number_input(
             "LoRA dropout", 0.0, 0.9, recipe.lora_dropout, 0.05, key=f"dropout.{key}"
         )
-    given["through_prompt"] = right.checkbox(
+    steps = right.number_input(
+        "Steps at most", 1, 1_000_000, recipe.max_optimizer_steps, key=f"steps.{key}", placeholder="No limit"
+    )
+    given["through_prompt"] = st.checkbox(
         "Learn through the prompt",
         recipe.through_prompt,
         key=f"prompt.{key}",
         help="Whether gradients go through tools and request, too. Without, a step takes about half the time.",
-    )
-    steps = right.number_input(
-        "Steps at most", 1, 1_000_000, recipe.max_optimizer_steps, key=f"steps.{key}", placeholder="No limit"
     )
     if start is not None:
         st.caption(f"Rank {recipe.lora_rank} and alpha {recipe.lora_alpha} are those of the adapter it starts from.")

@@ -210,4 +210,4 @@ def draw_preflight(found: Preflight) -> None:
         st.table(facts, border="horizontal", hide_header=True)
         for dropped, why in ((found.dropped_too_long, TOO_LONG), (found.dropped_untrained, UNTRAINED)):
             if dropped:
-                st.caption(f":orange[:material/warning:] {dropped:,} rows left out: {label(why)}")
+                st.caption(f":orange[:material/warning:] {amount(dropped, 'row')} left out: {label(why)}")
