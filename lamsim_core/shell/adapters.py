@@ -182,10 +182,9 @@ def ship(
     settings = get_settings()
     said = "" if remarks is None else remarks.read_text(encoding="utf-8")
     trained = find_adapter(settings, name)[1]
-    before = shipping.record_in(shipped_folder(settings) / new_name)
+    ids = shipping.ids_of(shipped_folder(settings) / new_name, trained)
     with Store(settings) as store:
         store.index.sync()
-        ids = {trained.id} | ({before.id} if before is not None else set())
         results = measured(store.index, ids, trained.base)
     folder, adapter = shipping.ship(settings, name, new_name, results, remarks=said, replace=replace)
     size = sum(path.stat().st_size for path in folder.iterdir())

@@ -135,6 +135,18 @@ def record_in(folder: Path) -> Adapter | None:
         return None
 
 
+def ids_of(folder: Path, trained: Adapter) -> set[str]:
+    """The ids under which an adapter was measured: its own, and that of what is shipped in ``folder`` if made from it."""
+    before = record_in(folder)
+    if before is None:
+        return {trained.id}
+    try:
+        source = json.loads((folder / PROVENANCE).read_bytes())["made_from"]["id"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {trained.id}
+    return {trained.id, before.id} if source == trained.id else {trained.id}
+
+
 def _id_of(target: Path, digest: str) -> str:
     """The id it has already, when the same weights are shipped again; else a new one."""
     before = record_in(target)

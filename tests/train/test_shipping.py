@@ -10,13 +10,13 @@ from safetensors.torch import load_file, save_file
 
 from lamsim_core.errors import InvalidInputError, LamsimError, ModelError
 from lamsim_core.models.folder import file_sha256
-from lamsim_core.models.registry import adapter_folders, get_model, open_backend
+from lamsim_core.models.registry import adapter_folders, get_model, open_backend, shipped_folder
 from lamsim_core.records import Adapter, Comparison, Evaluation, PolicyInfo
 from lamsim_core.settings import REPOSITORY, Settings
 from lamsim_core.store import Store
 from lamsim_core.train import shipping
 from lamsim_core.train.measured import measured
-from lamsim_core.train.shipping import FILES, SECTIONS, problems_of, ship
+from lamsim_core.train.shipping import FILES, SECTIONS, ids_of, problems_of, ship
 from tests.pages.standing import standing_row
 from tests.train.making import untrained_adapter
 
@@ -67,6 +67,10 @@ def test_shipping_again_replaces_it_only_when_asked_and_keeps_the_id_of_the_same
         store.index.sync()
         results = measured(store.index, {mine.id, first.id}, "tiny")
         assert measured(store.index, {mine.id}, "tiny") == ()
+    other = mine.model_copy(update={"id": "adp_other"})
+    place = shipped_folder(tiny) / "ours"
+    assert ids_of(place, mine) == {mine.id, first.id} and ids_of(place, other) == {other.id}
+    assert ids_of(place / "none", mine) == {mine.id}
     folder, second = ship(tiny, "mine", "ours", results, replace=True)
     assert second == first
     splits = ("unseen_tools", "unseen_categories")
