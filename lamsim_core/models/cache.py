@@ -41,6 +41,7 @@ class Pass:
         self._offsets: Any = None
         self._many: list[Many] = []
         self._few: Few | None = None
+        self._masks: dict[tuple[int, int], Any] = {}
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Nothing: the places of the tokens are always given."""
@@ -51,7 +52,7 @@ class Pass:
         if layer_idx == 0:
             self._prepare(keys)
         pool = self._pool
-        layer = Layer(pool.keys[layer_idx], pool.values[layer_idx], pool.heads, self._many, self._few)
+        layer = Layer(pool.keys[layer_idx], pool.values[layer_idx], pool.heads, self._many, self._few, self._masks)
         layer.keys[self._pages, self._offsets] = keys[0]
         layer.values[self._pages, self._offsets] = values[0]
         return layer, None

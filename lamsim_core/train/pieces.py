@@ -8,7 +8,7 @@ products 8.3; with 900 at 900, 30.8 and 16.7 (2 cores, 9 heads over 3).
 from functools import cache
 from typing import Any
 
-from lamsim_core.models.attention import PIECE, can_attend_rows, corner
+from lamsim_core.models.attention import can_attend_rows, corner, pieces
 
 NAME = "lamsim_pieces"
 
@@ -42,45 +42,25 @@ def mask_if_needed(*sizes: Any, attention_mask: Any | None = None, mask_function
 
 
 def attend_in_pieces(
-    module: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    attention_mask: Any | None,
-    dropout: float = 0.0,
-    scaling: float | None = None,
-    **how: Any,
+    module: Any, query: Any, key: Any, value: Any, attention_mask: Any | None, **how: Any
 ) -> tuple[Any, None]:
-    """Attention in the shape transformers asks for: without a mask each query, the last of the keys, sees those up to itself.
+    """As ``attention.attend``, but without a mask each query, the last of the keys, sees those up to itself.
 
-    Args:
-        module: the attention layer.
-        query: (batch, heads, queries, width).
-        key: (batch, key-value heads, keys, width).
-        value: as ``key``.
-        attention_mask: with one, torch's kernel attends.
-        dropout: likewise.
-        scaling: factor of the scores.
-        how: passed on.
-
-    Returns:
-        (batch, queries, heads, width), and no attention weights.
+    With a mask or dropout, and in 32 bits, torch's kernel attends.
     """
     import torch
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-    if attention_mask is not None or dropout or query.dtype is not torch.bfloat16:
+    if attention_mask is not None or how.get("dropout") or query.dtype is not torch.bfloat16:
         if attention_mask is None and query.shape[2] != key.shape[2]:
             # Torch's kernel would take the queries for the first of the keys.
             attention_mask = query.new_ones(query.shape[2], key.shape[2], dtype=torch.bool).tril(
                 key.shape[2] - query.shape[2]
             )[None, None]
-        attended, _ = sdpa_attention_forward(
-            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **how
-        )
+        attended, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **how)
         return attended, None
     batch, heads, queries, width = query.shape
-    groups = batch * key.shape[1]
+    groups, scaling = batch * key.shape[1], how.get("scaling")
     with torch.autocast("cpu", enabled=False):
         attended = _function().apply(
             query.reshape(groups, -1, queries, width),
@@ -105,7 +85,7 @@ def _function() -> Any:
             groups, _, queries, width = query.shape
             out = torch.empty_like(query)
             kept = []
-            for begin, end, seen in _pieces(queries, key.shape[1]):
+            for begin, end, seen in pieces(queries, key.shape[1]):
                 asked = (query[:, :, begin:end] * scaling).reshape(groups, -1, width)
                 scores = torch.bmm(asked, key[:, :seen].transpose(1, 2))
                 newest = scores.view(groups, -1, end - begin, seen)[..., seen - (end - begin) :]
@@ -124,7 +104,7 @@ def _function() -> Any:
             groups, _, queries, width = query.shape
             asking, keys, values = torch.empty_like(query), torch.zeros_like(key), torch.zeros_like(value)
             with torch.autocast("cpu", enabled=False):
-                for chances, (begin, end, seen) in zip(kept, _pieces(queries, key.shape[1]), strict=True):
+                for chances, (begin, end, seen) in zip(kept, pieces(queries, key.shape[1]), strict=True):
                     out = grads[0][:, :, begin:end].reshape(groups, -1, width)
                     values[:, :seen] += torch.bmm(chances.transpose(1, 2), out)
                     grown = torch.bmm(out, value[:, :seen].transpose(1, 2))
@@ -136,9 +116,3 @@ def _function() -> Any:
             return asking, keys, values, None
 
     return Pieces
-
-
-def _pieces(queries: int, keys: int) -> list[tuple[int, int, int]]:
-    """Pieces of the queries, which are the last of the keys: where each begins and ends, and how many keys it sees."""
-    ends = [min(queries, begin + PIECE) for begin in range(0, queries, PIECE)]
-    return [(begin, end, keys - queries + end) for begin, end in zip(range(0, queries, PIECE), ends, strict=True)]
