@@ -110,18 +110,19 @@ class Index:
 
         bound = {k: held(v) for k, v in params.items()} if isinstance(params, Mapping) else [held(v) for v in params]
         for last in (False, True):
-            database = self._open()
-            try:
-                with self._using, closing(database.connection.cursor()) as cursor:
-                    rows = cursor.execute(sql, bound).fetchall()
-                    names = [column[0] for column in cursor.description or ()]
-                return [dict(zip(names, row, strict=True)) for row in rows]
-            except _refusals() as error:
-                raise StoreError(f"The index could not answer: {first_line(error)}") from error
-            except duckdb.Error as error:
-                if last:
+            with self._in_use() as database:
+                try:
+                    with closing(database.connection.cursor()) as cursor:
+                        rows = cursor.execute(sql, bound).fetchall()
+                        names = [column[0] for column in cursor.description or ()]
+                    return [dict(zip(names, row, strict=True)) for row in rows]
+                except _refusals() as error:
                     raise StoreError(f"The index could not answer: {first_line(error)}") from error
-                self._replace(database, first_line(error))
+                except duckdb.Error as error:
+                    if last:
+                        raise StoreError(f"The index could not answer: {first_line(error)}") from error
+                    failed, reason = database, first_line(error)
+            self._replace(failed, reason)
         raise AssertionError("unreachable")
 
     def ask(self, sql: str, *, rows: int = MOST_ROWS, seconds: float = MOST_SECONDS) -> list[tuple[Any, ...]]:
@@ -139,8 +140,7 @@ class Index:
         import duckdb
 
         question = str(held(sql))
-        database = self._open()
-        with self._using, closing(database.connection.cursor()) as cursor:
+        with self._in_use() as database, closing(database.connection.cursor()) as cursor:
             try:
                 check_question(cursor, question)
                 cursor.execute("BEGIN TRANSACTION READ ONLY")
@@ -197,6 +197,16 @@ class Index:
                 self._adopt(open_database(self.path, self._memory_limit))
             assert self._database is not None
             return self._database
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[Database]:
+        """The open database, which no other thread closes or replaces before the block ends."""
+        while True:
+            database = self._open()
+            with self._using:
+                if database is self._database:  # Else it was closed between the two lines above.
+                    yield database
+                    return
 
     def _adopt(self, database: Database) -> None:
         """Take a database into use and read from it how far the journal was projected."""
