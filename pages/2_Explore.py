@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lamsim_core.ui.draw import guard
-from lamsim_core.ui.exploring import draw_run, results, setup
+from lamsim_core.ui.exploring import correct_button, draw_run, results, setup
 from lamsim_core.ui.jobs import chosen_job, job_list, job_panel, jobs_of
 from lamsim_core.ui.page import start_page
 
@@ -14,7 +14,8 @@ studio = start_page(
 )
 
 with guard():
-    jobs = jobs_of(studio, "explore")
+    explored = jobs_of(studio, "explore")
+    jobs = sorted([*explored, *jobs_of(studio, "correct")], key=lambda each: each[0].created, reverse=True)
     left, right = st.columns([5, 11], gap="large")
     with left, guard():
         setup(studio, jobs)
@@ -22,6 +23,7 @@ with guard():
         shown = chosen_job(jobs)
         if shown is not None:
             job_panel(studio, shown, lambda job, status: draw_run(studio, job, status))
+            correct_button(studio, jobs, shown)
         elif not jobs:
             st.info(
                 "Nothing has been explored yet. Choose who acts and on which tasks, then press **Explore**. "

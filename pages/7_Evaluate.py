@@ -5,7 +5,7 @@ import streamlit as st
 from lamsim_core.store.queries import evaluations
 from lamsim_core.ui.bfcl_view import chosen_run, draw_run
 from lamsim_core.ui.draw import guard
-from lamsim_core.ui.evaluating import draw_going, reliability_of, setup, unfinished, what_to_show
+from lamsim_core.ui.evaluating import draw_going, draw_more_models, reliability_of, setup, unfinished, what_to_show
 from lamsim_core.ui.evaluation_view import draw_evaluation, draw_evaluations, draw_none
 from lamsim_core.ui.jobs import job_list, job_panel, jobs_of
 from lamsim_core.ui.leaderboard_view import benchmark_of, draw_leaderboard
@@ -34,6 +34,8 @@ with guard():
             job_panel(studio, job_id, lambda job, status: draw_going(studio, job, status))
         if shown is not None:
             draw_evaluation(studio, found[shown], reliability_of(jobs, shown))
+            with guard():
+                draw_more_models(studio, jobs, found[shown])
         elif job_id is None and run is None:
             draw_none(studio)
         job_list(unfinished(jobs), "evaluate", shown=job_id, title="Not finished")

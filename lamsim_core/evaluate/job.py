@@ -8,11 +8,12 @@ from pydantic import Field, model_validator
 
 from lamsim_core.agent.policy import PLAIN_POLICIES, Policy, acting, drawing, make_policy
 from lamsim_core.canonical import new_id, now
-from lamsim_core.errors import JobError, ModelError, NotFoundError, StoppedError
+from lamsim_core.errors import InvalidInputError, JobError, ModelError, NotFoundError, StoppedError
 from lamsim_core.evaluate.metrics import Outcomes, compare, evaluation_row, outcomes, reliability, trials_of
 from lamsim_core.evaluate.parts import rows_of
 from lamsim_core.explore.engine import explore
 from lamsim_core.explore.plan import AttemptParams
+from lamsim_core.feedback.registry import checks_hash
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.jobs.folder import job_folder, read_record, write_record
 from lamsim_core.models.registry import get_model, reached, require_constrainable
@@ -44,6 +45,9 @@ class EvaluateParams(AttemptParams):
     """Sampled attempts at each of the first ``trial_tasks`` tasks of a split, beside those that policies are compared by."""
     trial_tasks: int = Field(default=50, ge=1, le=100_000)
     trial_temperature: float = Field(default=0.7, gt=0, le=2)
+    beside: str = ""
+    """An earlier evaluation, by its job: of models it tried, its attempts count and are not made again. Everything else has
+    to be as it was asked there."""
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -91,8 +95,8 @@ def run(context: JobContext) -> dict[str, Any]:
     """Run an evaluation. Parameters: see ``EvaluateParams``. Returns the evaluation's id.
 
     Raises:
-        InvalidInputError: the parameters cannot be used.
-        NotFoundError: one of the models does not exist.
+        InvalidInputError: the parameters cannot be used, or differ from those of the evaluation they are to stand beside.
+        NotFoundError: one of the models does not exist, or the evaluation beside which they are tried.
         ModelError: one of the models is not available or broke down.
         JobError: the job was resumed after the tasks it planned were changed.
         StoppedError: it was stopped; finished attempts are kept, no evaluation is recorded.
@@ -131,7 +135,11 @@ def _settle(context: JobContext, params: EvaluateParams, tasks: Mapping[Split, S
     path = context.folder / PLAN
     keys = tuple(task.key for task in chain.from_iterable(tasks.values()))
     if not path.exists():
-        runs, trial_runs = ({name: new_id("run") for name in params.models} for _ in range(2))
+        earlier = taken_over(context.settings, params, keys) if params.beside else Plan(runs={}, task_keys=keys)
+        runs, trial_runs = (
+            {name: known.get(name) or new_id("run") for name in params.models}
+            for known in (earlier.runs, earlier.trial_runs)
+        )
         write_record(path, Plan(runs=runs, trial_runs=trial_runs if params.trials else {}, task_keys=keys))
     try:
         plan = read_record(path, Plan)
@@ -143,6 +151,42 @@ def _settle(context: JobContext, params: EvaluateParams, tasks: Mapping[Split, S
             "compared. Start it anew."
         )
     return plan
+
+
+def beside_earlier(settings: Settings, job_id: str, models: Sequence[str], name: str = "") -> dict[str, Any]:
+    """What an evaluation is asked that tries more models at what an earlier one tried; its own models come first.
+
+    Raises:
+        NotFoundError: there is no such evaluation, or it has not come to its end.
+    """
+    asked = read_evaluation(settings, job_id).asked
+    before = EvaluateParams.model_validate(asked).models
+    return {**asked, "models": list(dict.fromkeys([*before, *models])), "name": name, "beside": job_id}
+
+
+def taken_over(settings: Settings, params: EvaluateParams, keys: tuple[str, ...]) -> Plan:
+    """The runs of the earlier evaluation beside which models are tried, where its attempts can stand for new ones.
+
+    Raises:
+        NotFoundError: there is no such evaluation, or it has not come to its end.
+        InvalidInputError: it was asked otherwise, at other tasks, judged by other checks, or a model is not what it was.
+    """
+    earlier = read_evaluation(settings, params.beside)
+    before = EvaluateParams.model_validate(earlier.asked)
+    own = {"models", "name", "beside", "batch"}
+    asked, was = (each.model_dump(exclude=own) for each in (params, before))
+    if differing := [name for name in asked if asked[name] != was[name]]:
+        raise InvalidInputError(f"The evaluation {earlier.name!r} was asked otherwise: {', '.join(differing)}.")
+    if earlier.task_keys != keys or earlier.versions.get("checks") != checks_hash():
+        raise InvalidInputError(
+            f"Tasks or checks were changed since the evaluation {earlier.name!r}, so nothing can be compared with it. Start anew."
+        )
+    for row in rows_of(earlier):
+        name = row.policy.name
+        stays = row.policy.label in params.models and name not in PLAIN_POLICIES
+        if stays and get_model(settings, name).adapter != row.policy.adapter:
+            raise InvalidInputError(f"{name} is another adapter now than in the evaluation {earlier.name!r}.")
+    return read_record(job_folder(settings, params.beside) / PLAN, Plan)
 
 
 class _Leg(NamedTuple):

@@ -97,18 +97,14 @@ def blocks(evaluation: Evaluation) -> list[Block]:
 
 
 def sentence(comparison: Comparison) -> str:
-    """What a comparison says, in one sentence of plain text. It holds the names of the policies as they are."""
+    """What a comparison says, in plain sentences. It holds the names of the policies as they are."""
     where = f"{_TITLES[comparison.split]}: " if comparison.split else ""
     points = 100 * comparison.difference
     if points == 0:
         return f"{where}{comparison.second} passes as often as {comparison.first}."
     which = "more" if points > 0 else "less"
-    sure = (
-        "the interval leaves out 0, which luck alone rarely does"
-        if comparison.low > 0 or comparison.high < 0
-        else "the interval holds 0, so this may be luck"
-    )
-    return f"{where}{comparison.second} passes {abs(points):.1f} points {which} often than {comparison.first}; {sure}."
+    said = f"{comparison.second} passes {abs(points):.1f} points {which} often than {comparison.first}."
+    return f"{where}{said} {comparison.sure}"
 
 
 def _tasks(evaluation: Evaluation) -> str:

@@ -26,6 +26,7 @@ from lamsim_core.settings import Settings, get_settings
 
 HANDLERS: Mapping[str, str] = {
     "explore": "lamsim_core.explore.job",
+    "correct": "lamsim_core.explore.correct",
     "train": "lamsim_core.train.job",
     "evaluate": "lamsim_core.evaluate.job",
     "rescore": "lamsim_core.review.job",

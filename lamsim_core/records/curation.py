@@ -230,6 +230,10 @@ class EvaluationRow(Record):
     """What came of sampled attempts at the first of these tasks, where some were asked for."""
 
 
+SIGNIFICANT = 0.05
+"""A difference whose p is below this is called more than chance."""
+
+
 class Comparison(Record):
     """Two policies on the same attempts, paired."""
 
@@ -248,6 +252,16 @@ class Comparison(Record):
     """95 % paired bootstrap interval of the difference."""
     p_value: float
     """Exact McNemar test, two-sided."""
+
+    @property
+    def sure(self) -> str:
+        """How far the difference may be chance, in a sentence: the interval and the test have to agree that it is not."""
+        apart = self.low > 0 or self.high < 0
+        if apart and self.p_value < SIGNIFICANT:
+            return "The interval leaves out 0 and p is below 0.05: this is more than chance."
+        if apart:
+            return "The interval leaves out 0, but p is not below 0.05, since few attempts differ: this may be chance."
+        return "The interval holds 0: this may be chance."
 
 
 class Evaluation(Record):

@@ -95,7 +95,8 @@ def turn(wheel: Wheel, size: Size, model: str, *, start: str | None = None, seed
         {"model": first, "attempts": size.own_attempts, "temperature": 0.7, "batch": size.batch, **others},
     )
     beside = wheel.job("references", "explore", {"model": "gold", **others})
-    pairs = wheel.dataset("pairs", _pairs(size, beside, tried), kind="preference")
+    further = wheel.job("corrections", "correct", {"runs": [str(tried.result["run"])]})
+    pairs = wheel.dataset("pairs", _pairs(size, beside, tried, further), kind="preference")
     second = f"{wheel.name}-dpo"
     wheel.job("dpo", "train", _training(pairs, model, second, size.dpo, first))
     return [first, second]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -69,12 +69,18 @@ def evaluate(
     quantisation: Quantisation = None,
     batch: Batch = None,
     name: Annotated[str, typer.Option("--name", help="What the evaluation is called.")] = "",
+    beside: Annotated[
+        str | None,
+        typer.Option(
+            "--beside", help="Job of an earlier evaluation: its attempts count, and everything but models is as it was."
+        ),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Also write a report to this .md or .html file.")
     ] = None,
 ) -> Report:
     """Try several models on the same held-out attempts, and say how they differ and how sure that is."""
-    from lamsim_core.evaluate.job import read_evaluation
+    from lamsim_core.evaluate.job import EvaluateParams, beside_earlier, read_evaluation
     from lamsim_core.evaluate.parts import rows_of, telling
     from lamsim_core.evaluate.report import ending_of, sentence
     from lamsim_core.evaluate.report import report as written
@@ -84,7 +90,7 @@ def evaluate(
     asked = split or [Part.INSTANCES]
     splits = list(HELD_OUT) if Part.ALL in asked else [each.value for each in dict.fromkeys(asked)]
     settings = get_settings()
-    params = {
+    params: dict[str, Any] = {
         "models": list(model),
         **({"split": splits[0]} if len(splits) == 1 else {"split": splits[0], "splits": splits}),
         **({"trials": trials, "trial_tasks": trial_tasks, "trial_temperature": trial_temperature} if trials else {}),
@@ -104,7 +110,10 @@ def evaluate(
             batch,
         ),
     }
-    job, result = run_in_foreground(settings, "evaluate", params, name or f"{', '.join(model)} on {', '.join(splits)}")
+    if beside is not None:
+        params = beside_earlier(settings, beside, model, name)
+    label = EvaluateParams.model_validate(params).title
+    job, result = run_in_foreground(settings, "evaluate", params, label)
     evaluation = read_evaluation(settings, job)
     if report is not None:
         report.write_text(written(evaluation, report.suffix), encoding="utf-8")

@@ -46,6 +46,7 @@ MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", help="Seconds
 def register(app: typer.Typer) -> None:
     """Add the commands to the shell."""
     command(app, "explore")(explore)
+    command(app, "correct")(correct)
 
 
 def explore(
@@ -137,6 +138,28 @@ def explore(
                 if mode == "single"
                 else [f"Passes of the mode {mode} are no plain passes; evaluate counts none of them."]
             ),
+            f"Run {result['run']}, job {job}.",
+        ],
+    )
+
+
+def correct(
+    run: Annotated[
+        list[str], typer.Option("--run", help="A run whose failed attempts are corrected; may be given again.")
+    ],
+    most: Annotated[
+        int, typer.Option("--most", min=1, max=100, help="Corrections of one attempt, its first errors first.")
+    ] = 2,
+) -> Report:
+    """Let the reference solution go on where attempts of a model went wrong, for rows and pairs to learn from."""
+    params = {"runs": list(dict.fromkeys(run)), "most": most}
+    job, result = run_in_foreground(get_settings(), "correct", params, "Correcting")
+    return Report(
+        {"job": job, **result},
+        [
+            f"{result['corrected']:,} of {result['attempts']:,} attempts corrected, {result['corrections']:,} times; "
+            f"{result['passed']:,} of these pass.",
+            *([f"{result['diverged']:,} do not come out as recorded and were left."] if result["diverged"] else []),
             f"Run {result['run']}, job {job}.",
         ],
     )

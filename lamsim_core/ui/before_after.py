@@ -34,15 +34,10 @@ def draw_before_after(evaluation: Evaluation, before: EvaluationRow, after: Eval
 def comparison_sentence(found: Comparison) -> str:
     """What a paired comparison says, in plain sentences."""
     first, second = clean(policy_name(found.first)), clean(policy_name(found.second))
-    sure = (
-        "The interval leaves out 0: this is more than chance."
-        if found.low > 0 or found.high < 0
-        else "The interval holds 0: this may be chance."
-    )
     return (
         f"{amount(found.only_second, 'attempt')} passed only with {second}, {found.only_first:,} only with {first}; "
         f"{found.both:,} with both, {found.neither:,} with neither. Difference {points(found.difference)}, 95 % interval "
-        f"{100 * found.low:+.1f} to {100 * found.high:+.1f}, {p_value(found.p_value)}. {sure}"
+        f"{100 * found.low:+.1f} to {100 * found.high:+.1f}, {p_value(found.p_value)}. {found.sure}"
     )
 
 

@@ -27,6 +27,9 @@ NEWEST = 6
 """Trajectories listed while a run goes on."""
 ORDERS: dict[Order, str] = {"planned": "As planned", "curriculum": "Most to learn from first"}
 TRAJECTORIES = "pages/3_Trajectories.py"
+CORRECTIONS = 2
+"""Of one attempt."""
+JOB_ICON = ":material/healing:"
 MOST_WORKERS = 64
 """Processes offered for one exploration."""
 
@@ -151,9 +154,30 @@ def draw_run(studio: Studio, job: Job, status: JobStatus) -> None:
     run_button(run)
 
 
+def correct_button(studio: Studio, jobs: Jobs, shown: str) -> None:
+    """Below an exploration that has ended: let the reference solution correct what the model did wrong."""
+    job, status = next(each for each in jobs if each[0].id == shown)
+    run = run_of(studio, job)
+    if job.kind != "explore" or status.state in ACTIVE or run is None or job.params.get("split") != "train":
+        return
+    if job.params.get("model") in PLAIN_POLICIES:
+        return
+    start_button(
+        studio,
+        "correct",
+        {"runs": [run], "most": CORRECTIONS},
+        jobs,
+        name=f"Corrections of {job.label}",
+        text="Correct its failed attempts",
+        icon=JOB_ICON,
+        hint="Right after an action that failed, the reference solution goes on. Trained on, this shows the model how to "
+        "go on after its own errors.",
+    )
+
+
 def _numbers(job: Job, status: JobStatus, rows: list[TrajectoryRow], count: int, passed: int, unscored: int) -> None:
     first, second, third = st.columns(3)
-    planned = status.total or count
+    planned = count if job.kind == "correct" else status.total or count
     first.metric(
         "Attempts",
         f"{count:,} of {planned:,}",
@@ -165,7 +189,7 @@ def _numbers(job: Job, status: JobStatus, rows: list[TrajectoryRow], count: int,
     )
     said = f"{passed:,} of {count:,} passed" + (f", {unscored:,} not scored" if unscored else "")
     mode = job.params.get("mode", "single")
-    rate_title = "Pass rate" if mode == "single" else "Passed with help"
+    rate_title = "Pass rate" if mode == "single" and job.kind == "explore" else "Passed with help"
     second.metric(
         f"{rate_title} so far" if status.state in ACTIVE else rate_title,
         percent(passed / count, 1),

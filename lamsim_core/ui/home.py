@@ -25,6 +25,7 @@ LATEST = 8
 """Newest attempts listed."""
 JOB_PAGES = {
     "explore": "pages/2_Explore.py",
+    "correct": "pages/2_Explore.py",
     "train": "pages/6_Train.py",
     "evaluate": "pages/7_Evaluate.py",
     "rescore": "pages/4_Review.py",
@@ -33,6 +34,7 @@ JOB_PAGES = {
 }
 JOB_ICONS = {
     "explore": ":material/travel_explore:",
+    "correct": ":material/healing:",
     "train": ":material/model_training:",
     "evaluate": ":material/monitoring:",
     "rescore": ":material/gavel:",

@@ -78,6 +78,7 @@ def start_button(
     text: str,
     icon: str = ":material/play_arrow:",
     why_not: str | None = None,
+    hint: str | None = None,
 ) -> None:
     """A button that starts a job and shows it. Two clicks start one; while the same runs, it cannot be clicked.
 
@@ -90,6 +91,7 @@ def start_button(
         text: what the button says.
         icon: ``:material/...:``.
         why_not: why the job cannot be started as things are, or None.
+        hint: what the button does, where its text does not say so.
     """
     asked = canonical_json(dict(params))
     same = next((job for job, s in jobs if s.state in ACTIVE and canonical_json(job.params) == asked), None)
@@ -102,7 +104,7 @@ def start_button(
         type="primary",
         icon=icon,
         disabled=why_not is not None,
-        help=why_not,
+        help=why_not or hint,
         width="stretch",
     ):
         with guard():

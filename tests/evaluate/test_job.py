@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from lamsim_core.agent.policy import GoldPolicy, make_policy
 from lamsim_core.errors import InvalidInputError, JobError, NotFoundError, StoppedError
 from lamsim_core.evaluate import job as module
-from lamsim_core.evaluate.job import EvaluateParams, Plan, read_evaluation, run
+from lamsim_core.evaluate.job import EvaluateParams, Plan, beside_earlier, read_evaluation, run
 from lamsim_core.explore import plan
 from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.context import JobContext
@@ -336,3 +336,53 @@ def _wait(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.02)
+
+
+def test_another_model_beside_an_earlier_evaluation_makes_its_own_attempts_only(home: Settings) -> None:
+    first = make(home, models=["noop", "gold"], trials=2, trial_tasks=2, name="before")
+    run(open_context(home, first))
+    counts: list[tuple[int, int]] = []
+    asked = beside_earlier(home, first.id, ["gold", "random"], "after")
+    second = create_folder(home, new_job("evaluate", asked, label="x"), group=False)
+    run(open_context(home, second, lambda done, total, _: counts.append((done, total))))
+    assert counts[0] == (24, 36), "what the earlier one did counts as done"
+    before, after = (read_evaluation(home, job.id) for job in (first, second))
+    assert after.name == "after" and [row.policy.label for row in after.rows] == ["noop", "gold", "random"]
+    assert [(row.run, row.passed, row.trials) for row in after.rows[:2]] == [
+        (row.run, row.passed, row.trials) for row in before.rows
+    ]
+    assert {(each.first, each.second) for each in after.comparisons} == {
+        ("noop", "gold"), ("noop", "random"), ("gold", "random"),
+    }  # fmt: skip
+    third = create_folder(home, new_job("evaluate", beside_earlier(home, second.id, []), label="x"), group=False)
+    run(open_context(home, third))
+    assert [row.run for row in read_evaluation(home, third.id).rows] == [row.run for row in after.rows]
+
+
+def test_beside_an_evaluation_that_was_asked_otherwise_nothing_is_tried(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = make(home, models=["noop", "gold"])
+    run(open_context(home, first))
+    for change, said in (
+        ({"seed": 9}, "asked otherwise: seed"),
+        ({"max_steps": 3, "tasks": 3}, "tasks, max_steps"),
+        ({"beside": "job_none"}, "job_none"),
+    ):
+        with pytest.raises((InvalidInputError, NotFoundError), match=said):
+            run(open_context(home, make(home, models=["random"], **{"beside": first.id, **change})))
+    monkeypatch.setattr(module, "checks_hash", lambda: "others")
+    with pytest.raises(InvalidInputError, match="checks were changed"):
+        run(open_context(home, make(home, models=["random"], beside=first.id)))
+
+
+def test_beside_an_evaluation_a_replaced_adapter_is_no_longer_the_same(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = make(home, models=["scripted", "gold"])
+    run(open_context(home, first))
+    other = get_model(home, "scripted").model_copy(update={"adapter": "adp_other"})
+    monkeypatch.setattr(module, "get_model", lambda *_: other)
+    asked = beside_earlier(home, first.id, ["random"])
+    with pytest.raises(InvalidInputError, match="another adapter now"):
+        run(open_context(home, create_folder(home, new_job("evaluate", asked, label="x"), group=False)))

@@ -218,6 +218,7 @@ def test_the_product_runs_only_its_own_kinds() -> None:
 
     assert HANDLERS == {
         "explore": "lamsim_core.explore.job",
+        "correct": "lamsim_core.explore.correct",
         "train": "lamsim_core.train.job",
         "evaluate": "lamsim_core.evaluate.job",
         "bfcl": "lamsim_core.evaluate.bfcl.job",

@@ -141,6 +141,8 @@ def test_before_and_after_are_said_in_numbers_and_a_sentence(home: Settings) -> 
 def test_a_difference_that_may_be_chance_is_said_so(home: Settings) -> None:
     found = standing_evaluation(home).comparisons[0]
     assert "this may be chance" in comparison_sentence(found.model_copy(update={"low": -0.02}))
+    few = comparison_sentence(found.model_copy(update={"p_value": 0.062}))
+    assert "but p is not below 0.05" in few and "more than chance" not in few
 
 
 def test_the_newest_evaluation_is_shown_and_the_others_are_listed(home: Settings) -> None:
@@ -208,3 +210,25 @@ def test_a_run_of_the_benchmark_is_shown_where_home_leads(home: Settings) -> Non
     table = next(each.value for each in app.dataframe if "Category" in each.value)
     assert list(table["Passed"]) == ["0 of 4", "4 of 4"]
     assert "BFCL" in texts(open_page(PAGE)), "and listed"
+
+
+def test_further_models_are_tried_on_the_same_attempts(home: Settings) -> None:
+    first = run_inline(home, "evaluate", {"models": ["noop", "gold"], "tasks": 2, "name": "first"})
+    app = open_page(PAGE, id=first["evaluation"])
+    start = f"further.start.{first['evaluation']}"
+    assert app.button(key=start).disabled
+    picker = app.multiselect(key=f"further.{first['evaluation']}")
+    picker.select("random").run()
+    app.button(key=start).click().run()
+    assert not app.exception
+    job = next(job for job, _ in supervisor.list_jobs(home, "evaluate") if app.query_params["job"] == job.id)
+    assert job.params["models"] == ["noop", "gold", "random"] and job.label.startswith("first, with ")
+    wait_for(home, job.id, "done")
+    later = open_page(PAGE, job=job.id)
+    assert not later.exception and job.label in texts(later)
+
+
+def test_an_evaluation_whose_job_is_gone_cannot_be_gone_on_with(home: Settings) -> None:
+    evaluation = standing_evaluation(home)
+    app = open_page(PAGE, id=evaluation.id)
+    assert not [each for each in app.button if str(each.key).startswith("further")]

@@ -2,11 +2,14 @@
 
 import pytest
 
-from lamsim_core.explore.job import ExploreParams
+from lamsim_core.explore.job import RUN_FILE, ExploreParams
 from lamsim_core.explore.modes import NUMBERS
 from lamsim_core.jobs import supervisor
+from lamsim_core.jobs.folder import job_folder
 from lamsim_core.jobs.job import ACTIVE
 from lamsim_core.settings import Settings
+from lamsim_core.store import Store
+from tests.explore.test_correct import GOLD, STUCK
 from tests.filling import fill
 from tests.pages.driving import open_page, texts
 from tests.pages.standing import standing_job, wait_for
@@ -189,3 +192,28 @@ def test_a_tree_counts_as_one_attempt_however_many_paths_it_has(home: Settings) 
     later = open_page(PAGE, job=job.id)
     shown = {metric.label: metric.value for metric in later.metric}
     assert shown["Attempts"] == "3 of 3" and "Passed with help" in shown and "Paths per minute" in shown
+
+
+def test_one_click_corrects_what_a_model_did_wrong(home: Settings) -> None:
+    with Store(home) as store:
+        store.add(STUCK)
+        store.add(GOLD.model_copy(update={"id": "trj_gold", "run": "g"}))
+    explored = standing_job(home, "explore", "done", params={"model": "clumsy", "split": "train"}, done=1, total=1)
+    (job_folder(home, explored.id) / RUN_FILE).write_text("r")
+    app = open_page(PAGE, job=explored.id)
+    app.button(key="correct.start").click().run()
+    assert not app.exception
+    ((job, _),) = supervisor.list_jobs(home, "correct")
+    assert app.query_params["job"] == job.id and job.params["runs"] == ["r"]
+    wait_for(home, job.id, "done")
+    later = open_page(PAGE, job=job.id)
+    shown = {metric.label: metric.value for metric in later.metric}
+    assert shown["Attempts"] == "1 of 1" and shown["Passed with help"] == "100.0 %"
+    assert not [each for each in later.button if each.key == "correct.start"], "corrections are not corrected"
+
+
+@pytest.mark.parametrize("params", [{"model": "gold", "split": "train"}, {"model": "clumsy", "split": "unseen_tools"}])
+def test_nothing_else_is_offered_for_correction(home: Settings, params: dict[str, str]) -> None:
+    explored = standing_job(home, "explore", "done", params=params)
+    (job_folder(home, explored.id) / RUN_FILE).write_text("r")
+    assert not [each for each in open_page(PAGE, job=explored.id).button if each.key == "correct.start"]

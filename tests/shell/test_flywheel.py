@@ -95,6 +95,7 @@ def test_a_first_turn_begins_with_the_base_and_a_next_one_with_what_came_of_it(h
         assert wheel.asked["demonstrations"]["seed"] == seed
         assert wheel.asked["own attempts"]["seed"] == wheel.asked["references"]["seed"] == seed + 1
         assert wheel.asked["rows"]["runs"] == ("run of demonstrations",)
-        assert wheel.asked["pairs"]["runs"] == ("run of references", "run of own attempts")
+        assert wheel.asked["pairs"]["runs"] == ("run of references", "run of own attempts", "run of corrections")
+        assert wheel.asked["corrections"] == {"runs": ["run of own attempts"]}
     assert then.asked["held-out tasks"]["models"] == ["noop", "random", "gold", "base", "t-dpo", "t-sft", "t-dpo"]
     assert {f"BFCL {name}" for name in ("base", *adapters)} <= then.asked.keys()
