@@ -153,7 +153,9 @@ def correct(
 ) -> Report:
     """Let the reference solution go on where attempts of a model went wrong, for rows and pairs to learn from."""
     params = {"runs": list(dict.fromkeys(run)), "most": most}
-    job, result = run_in_foreground(get_settings(), "correct", params, "Correcting")
+    job, result = run_in_foreground(
+        get_settings(), "correct", params, f"Corrections of {run[0]}" + (" and others" if run[1:] else "")
+    )
     return Report(
         {"job": job, **result},
         [

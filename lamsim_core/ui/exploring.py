@@ -20,7 +20,7 @@ from lamsim_core.ui.jobs import Jobs, start_button
 from lamsim_core.ui.modes import NAMES as MODES
 from lamsim_core.ui.modes import needs_chance, pick_how
 from lamsim_core.ui.page import Studio, link
-from lamsim_core.ui.terms import outcome, policy_name, template_title
+from lamsim_core.ui.terms import category_title, outcome, policy_name, template_title
 from lamsim_core.ui.wording import DASH, SPLIT_NAMES, amount, between, duration, percent, spaced
 
 NEWEST = 6
@@ -29,7 +29,7 @@ ORDERS: dict[Order, str] = {"planned": "As planned", "curriculum": "Most to lear
 TRAJECTORIES = "pages/3_Trajectories.py"
 CORRECTIONS = 2
 """Of one attempt."""
-JOB_ICON = ":material/healing:"
+CORRECTING = ":material/healing:"
 MOST_WORKERS = 64
 """Processes offered for one exploration."""
 
@@ -140,7 +140,7 @@ def draw_run(studio: Studio, job: Job, status: JobStatus) -> None:
         else:
             st.markdown("**Pass rate by category**")
             found = attempts_by(studio.index, flt, "category")
-            rates = {row["value"].capitalize(): (row["passed"], row["count"]) for row in found}
+            rates = {category_title(row["value"]): (row["passed"], row["count"]) for row in found}
         draw_chart(rate_list(rates), key=f"rates.{job.id}", alt="Pass rates")
     with right:
         st.markdown("**Attempts by kind of mistake**")
@@ -169,7 +169,8 @@ def correct_button(studio: Studio, jobs: Jobs, shown: str) -> None:
         jobs,
         name=f"Corrections of {job.label}",
         text="Correct its failed attempts",
-        icon=JOB_ICON,
+        icon=CORRECTING,
+        main=False,
         hint="Right after an action that failed, the reference solution goes on. Trained on, this shows the model how to "
         "go on after its own errors.",
     )

@@ -79,6 +79,7 @@ def start_button(
     icon: str = ":material/play_arrow:",
     why_not: str | None = None,
     hint: str | None = None,
+    main: bool = True,
 ) -> None:
     """A button that starts a job and shows it. Two clicks start one; while the same runs, it cannot be clicked.
 
@@ -92,6 +93,7 @@ def start_button(
         icon: ``:material/...:``.
         why_not: why the job cannot be started as things are, or None.
         hint: what the button does, where its text does not say so.
+        main: whether it is what the page is for; else it takes no more room than its text.
     """
     asked = canonical_json(dict(params))
     same = next((job for job, s in jobs if s.state in ACTIVE and canonical_json(job.params) == asked), None)
@@ -101,11 +103,11 @@ def start_button(
     if st.button(
         text,
         key=f"{kind}.start",
-        type="primary",
+        type="primary" if main else "secondary",
         icon=icon,
         disabled=why_not is not None,
         help=why_not or hint,
-        width="stretch",
+        width="stretch" if main else "content",
     ):
         with guard():
             job = supervisor.start(studio.settings, kind, dict(params), label=clean(name), request_id=request)

@@ -76,7 +76,12 @@ def test_names_cannot_become_markup() -> None:
 @pytest.mark.parametrize(
     ("difference", "low", "high", "says"),
     [
-        (0.125, 0.02, 0.2, "b passes 12.5 points more often than a. The interval leaves out 0, but p is not below 0.05"),
+        (
+            0.125,
+            0.02,
+            0.2,
+            "b passes 12.5 points more often than a. The interval leaves out 0, but p is not below 0.05",
+        ),
         (-0.125, -0.2, 0.02, "b passes 12.5 points less often than a. The interval holds 0: this may be chance."),
         (0.0, -0.1, 0.1, "b passes as often as a."),
     ],
