@@ -13,7 +13,7 @@ from lamsim_core.settings import Settings
 from lamsim_core.ui.charts import curves, draw_chart
 from lamsim_core.ui.draw import clean
 from lamsim_core.ui.jobs import Jobs
-from lamsim_core.ui.training_view import MEASURES, by_step, changes, points
+from lamsim_core.ui.training_view import MEASURES, by_step, changes, points, started_from
 from lamsim_core.ui.wording import between, duration, spaced
 
 MOST = 6
@@ -37,15 +37,15 @@ class Run(NamedTuple):
 def finished_runs(settings: Settings, jobs: Jobs) -> list[Run]:
     """Every run that ended with an adapter, the newest first."""
     adapters = {record.id: record for _, record in adapter_folders(settings)}
+    names = {record.id: record.name for record in adapters.values()}
     datasets = {dataset.id: dataset.name for dataset in list_datasets(settings).datasets}
     runs: list[Run] = []
     for job, status in jobs:
         adapter = adapters.get(str(status.result.get("adapter"))) if status.state == "done" else None
         if adapter is not None:
-            start = adapters.get(adapter.start or "")
             facts = {
                 "Dataset": f"{datasets.get(adapter.dataset, 'no longer here')} · {adapter.dataset_hash[:8]}",
-                "Starts from": start.name if start else adapter.start or adapter.base,
+                "Starts from": started_from(adapter, names),
             }
             took = between(status.started, status.finished)
             runs.append(Run(job.id, adapter.name, adapter.recipe, facts, adapter.metrics, took))

@@ -164,12 +164,19 @@ def origin(settings: Settings, adapter: Adapter) -> dict[str, str]:
     return {
         "Trained": moment(adapter.created),
         "Method": f"{recipe.method.upper()}{held}, LoRA rank {recipe.lora_rank}, alpha {recipe.lora_alpha}",
-        "Starts from": adapter.base if adapter.start is None else names.get(adapter.start, adapter.start),
+        "Starts from": started_from(adapter, names),
         "Data": f"{adapter.dataset_hash[:8]}, {often}",
         "Learning rate": f"{recipe.learning_rate:g}, seed {recipe.seed}",
         "Base weights": f"{recipe.precision}, {adapter.base_hash[:12]}",
         "Weights": adapter.weights_sha256[:16],
     }
+
+
+def started_from(adapter: Adapter, names: Mapping[str, str]) -> str:
+    """What an adapter started from, by name; ``names`` holds the adapters that are here."""
+    if adapter.start is None:
+        return adapter.base
+    return names.get(adapter.start) or f"an adapter that is no longer here ({adapter.start[-6:]})"
 
 
 def amount_of_times(recipe: Recipe) -> str:

@@ -17,7 +17,7 @@ from lamsim_core.train.presets import PRESETS
 from lamsim_core.ui import training
 from lamsim_core.ui.training import bad_name, nothing_to_train, suggested_name
 from lamsim_core.ui.training_compare import differing, finished_runs, results
-from lamsim_core.ui.training_view import by_step, changes, points
+from lamsim_core.ui.training_view import by_step, changes, points, started_from
 from tests.pages.driving import open_page, texts
 from tests.pages.standing import standing_adapter, standing_dataset, standing_job
 from tests.train.making import freeze_rows, label_rows, pair_rows
@@ -296,3 +296,11 @@ def test_names_of_adapters() -> None:
 def test_what_training_changed_stands_before_and_after() -> None:
     assert changes({"loss_first": 1.5, "loss": 0.25, "steps": 4.0}) == {"Loss": "1.5 → 0.25", "Steps": "4"}
     assert changes({"loss_first": 2.5}) == {"Loss first": "2.5"}
+
+
+def test_what_an_adapter_started_from_is_named_even_when_it_is_gone(home: Settings) -> None:
+    adapter = standing_adapter(home, standing_dataset(home))
+    later = adapter.model_copy(update={"start": "adp_0123456789abcdef"})
+    assert started_from(adapter, {}) == adapter.base
+    assert started_from(later, {"adp_0123456789abcdef": "first"}) == "first"
+    assert started_from(later, {}) == "an adapter that is no longer here (abcdef)"
