@@ -16,8 +16,18 @@ from lamsim_core.explore.plan import AttemptParams
 from lamsim_core.feedback.registry import checks_hash
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.jobs.folder import job_folder, read_record, write_record
-from lamsim_core.models.registry import get_model, reached, require_constrainable
-from lamsim_core.records import Evaluation, EvaluationRow, Record, Sampling, Split, Task, Trajectory, Trials
+from lamsim_core.models.registry import get_model, list_models, reached, require_constrainable
+from lamsim_core.records import (
+    CONSTRAINED,
+    Evaluation,
+    EvaluationRow,
+    Record,
+    Sampling,
+    Split,
+    Task,
+    Trajectory,
+    Trials,
+)
 from lamsim_core.settings import Settings
 from lamsim_core.store import Store
 
@@ -154,14 +164,19 @@ def _settle(context: JobContext, params: EvaluateParams, tasks: Mapping[Split, S
 
 
 def beside_earlier(settings: Settings, job_id: str, models: Sequence[str], name: str = "") -> dict[str, Any]:
-    """What an evaluation is asked that tries more models at what an earlier one tried; its own models come first.
+    """What an evaluation is asked that tries more models at what an earlier one tried.
+
+    Its own models come first, but adapters after all others: they are compared with what stands before them.
 
     Raises:
         NotFoundError: there is no such evaluation, or it has not come to its end.
     """
     asked = read_evaluation(settings, job_id).asked
-    before = EvaluateParams.model_validate(asked).models
-    return {**asked, "models": list(dict.fromkeys([*before, *models])), "name": name, "beside": job_id}
+    named = dict.fromkeys([*EvaluateParams.model_validate(asked).models, *models])
+    trained = {
+        f"{each.name}{end}" for each in list_models(settings) if each.kind == "adapter" for end in ("", CONSTRAINED)
+    }
+    return {**asked, "models": sorted(named, key=trained.__contains__), "name": name, "beside": job_id}
 
 
 def taken_over(settings: Settings, params: EvaluateParams, keys: tuple[str, ...]) -> Plan:

@@ -386,3 +386,10 @@ def test_beside_an_evaluation_a_replaced_adapter_is_no_longer_the_same(
     asked = beside_earlier(home, first.id, ["random"])
     with pytest.raises(InvalidInputError, match="another adapter now"):
         run(open_context(home, create_folder(home, new_job("evaluate", asked, label="x"), group=False)))
+
+
+def test_beside_an_adapter_its_base_comes_first(home: Settings) -> None:
+    first = make(home, models=["gold"], tasks=1)
+    run(open_context(home, first))
+    asked = beside_earlier(home, first.id, ["lamsim-135m", "lamsim-135m@constrained", "smollm2-135m"])
+    assert asked["models"] == ["gold", "smollm2-135m", "lamsim-135m", "lamsim-135m@constrained"]
