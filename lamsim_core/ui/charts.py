@@ -58,6 +58,17 @@ class Rate(NamedTuple):
     planned: int
 
 
+def graph_objects() -> Any:
+    """Plotly's figures, imported when first drawn with.
+
+    Plotly asks pandas as soon as anybody has begun to import it; imported here, it is whole by then.
+    """
+    import pandas  # noqa: F401
+    import plotly.graph_objects as go
+
+    return go
+
+
 def colour(place: int) -> str:
     """The colour of the series at this place, counted from 0."""
     return SERIES[place % len(SERIES)]
@@ -82,7 +93,7 @@ def smooth(points: Sequence[Point], weight: float = 0.9) -> list[Point]:
 
 def rate_intervals(rates: Sequence[Rate]) -> "Figure":
     """Pass rates as points with their 95 % intervals as bars, one line for each, in the order given."""
-    import plotly.graph_objects as go
+    go = graph_objects()
 
     figure = go.Figure()
     for place, rate in enumerate(rates):
@@ -113,7 +124,7 @@ def rate_intervals(rates: Sequence[Rate]) -> "Figure":
 
 def rate_list(counts: Mapping[str, tuple[int, int]]) -> "Figure":
     """One policy's pass rates as lying bars: what is compared (a category, say) -> passed and planned."""
-    import plotly.graph_objects as go
+    go = graph_objects()
 
     shown = {named(name): count for name, count in counts.items() if count[1]}
     figure = go.Figure(
@@ -138,7 +149,7 @@ def rate_groups(groups: Mapping[str, Mapping[str, tuple[int, int]]]) -> "Figure"
     Args:
         groups: policy -> what is compared (a category, say) -> passed and planned.
     """
-    import plotly.graph_objects as go
+    go = graph_objects()
 
     figure = go.Figure()
     for name, counts in groups.items():
@@ -161,7 +172,7 @@ def amount_groups(groups: Mapping[str, Mapping[str, float]], *, unit: str) -> "F
 
     A policy without amounts is not drawn but keeps its place in the order of colours.
     """
-    import plotly.graph_objects as go
+    go = graph_objects()
 
     kinds = sorted({kind for amounts in groups.values() for kind in amounts})
     figure = go.Figure()
@@ -190,7 +201,7 @@ def count_bars(counts: Mapping[str, int], *, tint: str | None = None, unit: str 
         unit: title of the axis.
         ranked: whether the largest comes first; otherwise the order is kept.
     """
-    import plotly.graph_objects as go
+    go = graph_objects()
 
     order = sorted(counts.items(), key=lambda item: (-item[1], item[0])) if ranked else list(counts.items())
     shown = [(named(name), count) for name, count in order[:MOST_BARS]]
@@ -216,7 +227,7 @@ def count_bars(counts: Mapping[str, int], *, tint: str | None = None, unit: str 
 
 def matrix(counts: Sequence[Sequence[int]], *, rows: Sequence[str], columns: Sequence[str]) -> "Figure":
     """Counts as a table of tinted cells, every number written in its cell."""
-    import plotly.graph_objects as go
+    go = graph_objects()
 
     most = max((count for row in counts for count in row), default=0) or 1
     figure = go.Figure(
@@ -245,7 +256,7 @@ def matrix(counts: Sequence[Sequence[int]], *, rows: Sequence[str], columns: Seq
 
 def curve(points: Sequence[Point], *, title: str, x_title: str, smoothed: bool, percent: bool = False) -> "Figure":
     """One quantity over time; with ``smoothed``, the moving average over the measured values."""
-    import plotly.graph_objects as go
+    go = graph_objects()
 
     figure = go.Figure()
     raw = thin_out(points)
@@ -280,7 +291,7 @@ def curve(points: Sequence[Point], *, title: str, x_title: str, smoothed: bool, 
 
 def curves(lines: Mapping[str, Sequence[Point]], *, title: str, x_title: str) -> "Figure":
     """The same quantity of several runs over time, smoothed: name -> values."""
-    import plotly.graph_objects as go
+    go = graph_objects()
 
     figure = go.Figure()
     for place, (name, points) in enumerate(lines.items()):
@@ -304,7 +315,7 @@ def over_time(tracks: Sequence[Track], events: Mapping[str, datetime], *, percen
         events: what happened, by its name.
         percent: whether the values are shares of 100.
     """
-    import plotly.graph_objects as go
+    go = graph_objects()
 
     figure = go.Figure()
     for place, track in enumerate(tracks):

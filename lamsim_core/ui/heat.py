@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import streamlit as st
 
-from lamsim_core.ui.charts import FAILED, SERIES, ink, named
+from lamsim_core.ui.charts import FAILED, SERIES, graph_objects, ink, named
 from lamsim_core.ui.draw import clean
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class HeatRow(NamedTuple):
 
 def heat_map(groups: Sequence[HeatGroup], rows: Sequence[HeatRow]) -> "Figure":
     """The heat map: rows from the top, groups from the left, the total beside each name."""
-    import plotly.graph_objects as go
+    go = graph_objects()
 
     places, tints = _places(groups)
     cells = [

@@ -13,7 +13,7 @@ from lamsim_core.store.filters import TrajectoryFilter
 from lamsim_core.store.queries import Grouping, outcome_by, runs_over_time
 from lamsim_core.store.rows import RunOutcome
 from lamsim_core.ui import terms
-from lamsim_core.ui.charts import FAILED, NEUTRAL, SERIES, ink, named
+from lamsim_core.ui.charts import FAILED, NEUTRAL, SERIES, graph_objects, ink, named
 from lamsim_core.ui.draw import clean
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.wording import amount, local_time, moment, percent, spaced
@@ -83,7 +83,7 @@ def outcome_bars(rows: Sequence[Mapping[str, Any]], name: Callable[[Any], str]) 
         rows: as of ``outcome_by``.
         name: a value for a person.
     """
-    import plotly.graph_objects as go
+    go = graph_objects()
 
     figure = go.Figure()
     places = list(range(len(rows)))
@@ -130,7 +130,7 @@ def _runs(studio: Studio, flt: TrajectoryFilter, narrow: Narrow, title: str) -> 
 
 def run_points(rows: Sequence[RunOutcome]) -> "Figure":
     """Each run as a point: time to the right, share that passed upwards, the larger the more trajectories."""
-    import plotly.graph_objects as go
+    go = graph_objects()
 
     most = max(row.count for row in rows)
     figure = go.Figure(
