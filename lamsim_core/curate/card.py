@@ -149,6 +149,9 @@ def _general_rules(selection: Selection) -> dict[str, str]:
         "shares of who acted": _shares(selection.policy_shares),
         "decontaminated against": ", ".join(map(_code, watched)) or "nothing",
         "most rows": _limit(selection.rows),
+        "tools a row shows": "all"
+        if selection.spare_tools is None
+        else f"the needed and up to {selection.spare_tools} more",
         "trained on": WEIGHED[selection.weigh],
     }
 

@@ -60,6 +60,10 @@ def freeze(
         )
     if kind != "sft" and selection.weigh == "all":
         raise InvalidInputError("Only whole attempts can be unfiltered; pairs and labels hold what was verified.")
+    if kind != "sft" and selection.spare_tools is not None:
+        raise InvalidInputError(
+            "Only rows of whole attempts can show fewer tools; pairs and labels show what was offered."
+        )
     make = to_row or row_maker(selection)
     settings = store.settings
     created = now()
@@ -98,11 +102,11 @@ def freeze(
 
 
 def row_maker(selection: Selection) -> ToRow:
-    """Makes training rows, weighed as the selection says.
+    """Makes training rows, weighed and with as many tools as the selection says.
 
     It lies in the layer above, which reads datasets: it is found by name, as job handlers are.
     """
-    return partial(import_module(_ROW_MAKER).to_row, weigh=selection.weigh)
+    return partial(import_module(_ROW_MAKER).to_row, weigh=selection.weigh, spare_tools=selection.spare_tools)
 
 
 class Made(NamedTuple):

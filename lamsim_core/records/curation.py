@@ -112,6 +112,8 @@ class Selection(Record):
     """At most this many in all, cut last: what has shares keeps them, templates take turns. None means as many as are left."""
     weigh: Weigh = "verified"
     """What of each attempt is trained on."""
+    spare_tools: int | None = Field(default=None, ge=0)
+    """A row shows the tools its attempt needed and at most this many of the others it was offered; None shows all."""
     max_errors: int | None = 0
     """Most failed actions a trajectory may hold; None means any."""
     pair_kinds: tuple[PairKind, ...] = ()

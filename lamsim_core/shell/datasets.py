@@ -104,6 +104,10 @@ def create(
     weigh: Annotated[
         Weigh, typer.Option("--weigh", help="Train on what was verified, or on all the agent said (UNFILTERED).")
     ] = "verified",
+    spare_tools: Annotated[
+        int | None,
+        typer.Option("--spare-tools", min=0, help="Show the needed tools and up to so many others; all without it."),
+    ] = None,
     outside: Annotated[
         list[Path] | None,
         typer.Option("--outside", help="A file of texts and tools that must not be in it; may be given again."),
@@ -154,6 +158,7 @@ def create(
         policy_shares=shares_of(policy_share or (), as_written=True),
         rows=rows,
         weigh=weigh,
+        spare_tools=spare_tools,
         outside=tuple(keep_outside(settings, read_outside(path)) for path in outside or ()),
         decontaminate=get_args(HeldOutSplit) if decontaminate else (),
         decisions=("accept",) if accepted_only else ("accept", "undecided"),

@@ -6,16 +6,18 @@ whatever was answered with feedback (which stays in the row, as what the user sa
 nothing and say so: ``"unfiltered": true``.
 """
 
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from lamsim_core.canonical import canonical_json, derive_seed
 from lamsim_core.curate.messages import heard, in_context, opening_messages, turns, went_wrong
 from lamsim_core.errors import ModelError, TrainingError
 from lamsim_core.models.backend import CallMessage, Message
 from lamsim_core.models.chat import apply_template, check_control_ids, render, template_messages, template_tools
 from lamsim_core.models.local import STOP_TOKENS
-from lamsim_core.records import ToolSchema, Trajectory, Weigh
+from lamsim_core.records import Task, ToolSchema, Trajectory, Weigh
 
 IGNORED = -100
 """Label of a token that is not trained on."""
@@ -76,8 +78,14 @@ class TokenRows(NamedTuple, Generic[RowT]):
     """Rows in which nothing would be trained."""
 
 
-def to_row(trajectory: Trajectory, weigh: Weigh = "verified") -> Row:
-    """The training row of a trajectory."""
+def to_row(trajectory: Trajectory, weigh: Weigh = "verified", spare_tools: int | None = None) -> Row:
+    """The training row of a trajectory.
+
+    Args:
+        trajectory: a whole attempt.
+        weigh: what of it is trained on.
+        spare_tools: how many tools it shows beside the needed ones at most; None shows all that were offered.
+    """
     messages: list[Row] = opening_messages(trajectory.task)
     unfiltered = weigh == "all"
     for steps in turns(trajectory.steps):
@@ -85,13 +93,28 @@ def to_row(trajectory: Trajectory, weigh: Weigh = "verified") -> Row:
         messages += [in_context(steps) | ({} if verified or unfiltered else {"weight": 0}), *heard(steps)]
     return {
         "messages": messages,
-        "tools": [tool.openai() for tool in trajectory.task.tools],
+        "tools": [tool.openai() for tool in _shown(trajectory.task, messages, spare_tools)],
         "trajectory": trajectory.id,
         "template": trajectory.task.template,
         "category": trajectory.task.category,
         "policy": trajectory.policy.label,
         **({"unfiltered": True} if unfiltered else {}),
     }
+
+
+def _shown(task: Task, messages: Sequence[Row], spare: int | None) -> list[ToolSchema]:
+    """The tools a row shows: those that stand anywhere in it, called or named, and up to ``spare`` more, drawn by the task.
+
+    Where none stands in it (the agent declined, or asked) all are shown: that none of many fits is what such a row teaches.
+    """
+    said = canonical_json([message for message in messages if message["role"] != "system"])
+    needed = {tool.name for tool in task.tools if tool.name in said}
+    if spare is None or not needed:
+        return list(task.tools)
+    rng = random.Random(derive_seed("spare tools", task.template, task.seed))
+    others = [tool.name for tool in task.tools if tool.name not in needed]
+    kept = needed | set(rng.sample(others, min(len(others), rng.randint(0, spare))))
+    return [tool for tool in task.tools if tool.name in kept]
 
 
 class RowTokenizer:

@@ -1,10 +1,9 @@
-"""Charts: Plotly figures in one palette that reads on light and on dark.
+"""Charts: Plotly figures in one palette that reads on light and on dark. Nothing is said by colour alone.
 
-Nothing is said by colour alone, and no line has more than 2,000 points.
+Bars, points and tables are made here, lines in ``ui.curves``.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import streamlit as st
@@ -16,35 +15,16 @@ if TYPE_CHECKING:
 
 SERIES = ("#1d9488", "#c07a24", "#4a8fc4", "#8d78c2", "#84943a", "#c06c93", "#7f8a88")
 """Colours of series, in order. These and the next have a contrast of at least 3:1 on the light and the dark background."""
-SHAPES = ("circle", "square", "diamond", "triangle-up", "pentagon", "star", "hexagon")
-"""Shapes of marks, in the order of the colours."""
 FAILED, NEUTRAL = "#cf5f4b", "#7f8a88"
 """Colours with a meaning."""
 
-MOST_POINTS = 2000
-"""Points of one line that are drawn."""
 MOST_BARS = 30
 """Bars of one chart; the rest is summed up as one."""
 FEW_BARS = 12
 """Bars up to which a chart is short enough to stand beside others."""
 
-_PERCENT_TICKS = {"tickvals": [0, 25, 50, 75, 100], "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"]}
-
-Point = tuple[float, float]
-
-
-class Track(NamedTuple):
-    """One series over time."""
-
-    name: str
-    times: Sequence[datetime]
-    values: Sequence[float]
-    amounts: Sequence[int]
-    """What each value rests on: the marks grow with it."""
-    told: Sequence[str]
-    """What is said of each value on hovering: clean text of our own."""
-    hollow: Sequence[bool]
-    """Which values are drawn as an outline."""
+PERCENT_TICKS = {"tickvals": [0, 25, 50, 75, 100], "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"]}
+"""Of an axis of shares of 100."""
 
 
 class Rate(NamedTuple):
@@ -74,23 +54,6 @@ def colour(place: int) -> str:
     return SERIES[place % len(SERIES)]
 
 
-def thin_out(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
-    """At most ``most`` of the points, evenly taken, the first and the last among them."""
-    if len(points) <= most:
-        return list(points)
-    stride = (len(points) - 1) / (most - 1)
-    return [points[round(number * stride)] for number in range(most)]
-
-
-def smooth(points: Sequence[Point], weight: float = 0.9) -> list[Point]:
-    """An exponential moving average without the bias of its first values."""
-    smoothed, average = [], 0.0
-    for number, (x, y) in enumerate(points, start=1):
-        average = weight * average + (1 - weight) * y
-        smoothed.append((x, average / (1 - weight**number)))
-    return smoothed
-
-
 def rate_intervals(rates: Sequence[Rate]) -> "Figure":
     """Pass rates as points with their 95 % intervals as bars, one line for each, in the order given."""
     go = graph_objects()
@@ -117,9 +80,9 @@ def rate_intervals(rates: Sequence[Rate]) -> "Figure":
             hovertemplate="%{y}: %{x:.1f} %, %{customdata[0]} of %{customdata[1]}<br>"
             "95 % interval %{customdata[2]:.1f} to %{customdata[3]:.1f} %<extra></extra>",
         )
-    figure.update_xaxes(range=[-2, 103], title=None, **_PERCENT_TICKS)
+    figure.update_xaxes(range=[-2, 103], title=None, **PERCENT_TICKS)
     figure.update_yaxes(autorange="reversed", title=None, showgrid=True)
-    return _finish(figure, height=_tall(len(rates)) + 12 * len(rates))
+    return finish(figure, height=_tall(len(rates)) + 12 * len(rates))
 
 
 def rate_list(counts: Mapping[str, tuple[int, int]]) -> "Figure":
@@ -138,9 +101,9 @@ def rate_list(counts: Mapping[str, tuple[int, int]]) -> "Figure":
             hovertemplate="%{y}: %{x:.1f} %, %{text}<extra></extra>",
         )
     )
-    figure.update_xaxes(range=[0, 128], title=None, **_PERCENT_TICKS)
+    figure.update_xaxes(range=[0, 128], title=None, **PERCENT_TICKS)
     figure.update_yaxes(autorange="reversed", title=None)
-    return _finish(figure, height=_tall(len(shown)))
+    return finish(figure, height=_tall(len(shown)))
 
 
 def rate_groups(groups: Mapping[str, Mapping[str, tuple[int, int]]]) -> "Figure":
@@ -163,8 +126,8 @@ def rate_groups(groups: Mapping[str, Mapping[str, tuple[int, int]]]) -> "Figure"
             customdata=list(counts.values()),
             hovertemplate="%{x}, %{fullData.name}: %{y:.1f} %<br>%{customdata[0]} of %{customdata[1]}<extra></extra>",
         )
-    figure.update_yaxes(range=[0, 108], title=None, **_PERCENT_TICKS)
-    return _finish(figure, height=320, legend=True)
+    figure.update_yaxes(range=[0, 108], title=None, **PERCENT_TICKS)
+    return finish(figure, height=320, legend=True)
 
 
 def amount_groups(groups: Mapping[str, Mapping[str, float]], *, unit: str) -> "Figure":
@@ -189,7 +152,7 @@ def amount_groups(groups: Mapping[str, Mapping[str, float]], *, unit: str) -> "F
     drawn = len(figure.data)
     figure.update_xaxes(title=unit, rangemode="tozero")
     figure.update_yaxes(autorange="reversed", title=None)
-    return _finish(figure, height=120 + (14 + 14 * drawn) * len(kinds), legend=True)
+    return finish(figure, height=120 + (14 + 14 * drawn) * len(kinds), legend=True)
 
 
 def count_bars(counts: Mapping[str, int], *, tint: str | None = None, unit: str = "", ranked: bool = True) -> "Figure":
@@ -222,7 +185,7 @@ def count_bars(counts: Mapping[str, int], *, tint: str | None = None, unit: str 
     most = max([count for _, count in shown], default=1)
     figure.update_xaxes(title=unit or None, range=[0, 1.12 * most], tickformat=",d", dtick=1 if most < 5 else None)
     figure.update_yaxes(autorange="reversed", title=None)
-    return _finish(figure, height=_tall(len(shown)))
+    return finish(figure, height=_tall(len(shown)))
 
 
 def matrix(counts: Sequence[Sequence[int]], *, rows: Sequence[str], columns: Sequence[str]) -> "Figure":
@@ -251,113 +214,7 @@ def matrix(counts: Sequence[Sequence[int]], *, rows: Sequence[str], columns: Seq
             figure.add_annotation(x=named(column), y=named(name), text=f"{count:,}", showarrow=False, font=font)
     figure.update_xaxes(side="top", showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    return _finish(figure, height=90 + 84 * len(rows))
-
-
-def curve(points: Sequence[Point], *, title: str, x_title: str, smoothed: bool, percent: bool = False) -> "Figure":
-    """One quantity over time; with ``smoothed``, the moving average over the measured values."""
-    go = graph_objects()
-
-    figure = go.Figure()
-    raw = thin_out(points)
-    averaged = smoothed and len(raw) > 4
-    form = "%{x:,}: %{y:.1%}" if percent else "%{x:,}: %{y:.4g}"
-    if averaged:
-        average = thin_out(smooth(points))
-        figure.add_scatter(
-            x=[x for x, _ in average],
-            y=[y for _, y in average],
-            mode="lines",
-            name="smoothed",
-            line={"width": 2.5},
-            zorder=2,
-            hovertemplate=f"{form}<extra>smoothed</extra>",
-        )
-    figure.add_scatter(
-        x=[x for x, _ in raw],
-        y=[y for _, y in raw],
-        mode="lines" if len(raw) > 1 else "markers",
-        name="measured",
-        opacity=0.6 if averaged else 1.0,
-        line={"width": 1.2, "color": NEUTRAL} if averaged else {"width": 2.5},
-        zorder=1,
-        hovertemplate=f"{form}<extra>measured</extra>",
-    )
-    figure.update_xaxes(title=x_title)
-    figure.update_yaxes(title=None, tickformat=".0%" if percent else None)
-    figure.update_layout(title={"text": title, "font": {"size": 14}, "x": 0, "xanchor": "left"})
-    return _finish(figure, height=300, top=44)
-
-
-def curves(lines: Mapping[str, Sequence[Point]], *, title: str, x_title: str) -> "Figure":
-    """The same quantity of several runs over time, smoothed: name -> values."""
-    go = graph_objects()
-
-    figure = go.Figure()
-    for place, (name, points) in enumerate(lines.items()):
-        figure.add_scatter(
-            x=[x for x, _ in thin_out(points)],
-            y=[y for _, y in thin_out(smooth(points))],
-            name=named(name),
-            line={"width": 2.5, "color": colour(place), "dash": ("solid", "dash", "dot", "dashdot")[place % 4]},
-            hovertemplate="%{x:,}: %{y:.4g}<extra>%{fullData.name}</extra>",
-        )
-    figure.update_xaxes(title=x_title)
-    figure.update_layout(title={"text": title, "font": {"size": 14}, "x": 0, "xanchor": "left"})
-    return _finish(figure, height=320, legend=True, top=44)
-
-
-def over_time(tracks: Sequence[Track], events: Mapping[str, datetime], *, percent: bool = False) -> "Figure":
-    """Several series over time, each with marks of its own shape, and upright lines at what happened in between.
-
-    Args:
-        tracks: the series, in the order of colours.
-        events: what happened, by its name.
-        percent: whether the values are shares of 100.
-    """
-    go = graph_objects()
-
-    figure = go.Figure()
-    for place, track in enumerate(tracks):
-        shape = SHAPES[place % len(SHAPES)]
-        figure.add_scatter(
-            name=named(track.name),
-            x=list(track.times),
-            y=list(track.values),
-            mode="lines+markers",
-            line={"width": 1.5, "color": colour(place)},
-            marker={
-                "size": [8 + min(9.0, amount**0.5 / 2) for amount in track.amounts],
-                "symbol": [f"{shape}-open" if hollow else shape for hollow in track.hollow],
-                "color": colour(place),
-                "line": {"width": 2, "color": colour(place)},
-                "opacity": 1,
-            },
-            cliponaxis=False,
-            hovertext=list(track.told),
-            hovertemplate="<b>%{fullData.name}</b><br>%{hovertext}<extra></extra>",
-        )
-    for name, when in events.items():
-        figure.add_shape(
-            type="line",
-            x0=when,
-            x1=when,
-            y0=0,
-            y1=1,
-            yref="paper",
-            line={"color": NEUTRAL, "width": 1.2, "dash": "dot"},
-        )
-        figure.add_annotation(
-            x=when, y=1, yref="paper", text=named(name), showarrow=False, textangle=-90, xanchor="right", yanchor="top"
-        )
-    times = [*(time for track in tracks for time in track.times), *events.values()]
-    spare = max((max(times) - min(times)) * 0.06, timedelta(minutes=5))
-    figure.update_xaxes(title=None, range=[min(times) - spare, max(times) + spare], nticks=6)
-    most = 100 if percent else 1.08 * max((value for track in tracks for value in track.values), default=1)
-    figure.update_yaxes(title=None, range=[0, most or 1], **(_PERCENT_TICKS if percent else {}))
-    _finish(figure, height=310, legend=True)
-    figure.update_layout(legend={"itemsizing": "constant"})
-    return figure
+    return finish(figure, height=90 + 84 * len(rows))
 
 
 def draw_chart(figure: "Figure", *, key: str, alt: str) -> None:
@@ -389,7 +246,8 @@ def _tall(bars: int) -> int:
     return 58 + (30 if bars <= FEW_BARS else 22) * max(1, bars)
 
 
-def _finish(figure: "Figure", *, height: int, legend: bool = False, top: int = 8) -> "Figure":
+def finish(figure: "Figure", *, height: int, legend: bool = False, top: int = 8) -> "Figure":
+    """What all figures have in common. Height and top in pixels."""
     figure.update_layout(
         height=height,
         showlegend=legend,

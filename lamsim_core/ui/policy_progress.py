@@ -6,7 +6,8 @@ from datetime import datetime
 import streamlit as st
 
 from lamsim_core.store.progress import PolicyProgress, RunResult
-from lamsim_core.ui.charts import Track, draw_chart, over_time
+from lamsim_core.ui.charts import draw_chart
+from lamsim_core.ui.curves import Track, over_time
 from lamsim_core.ui.draw import clean
 from lamsim_core.ui.terms import policy_name
 from lamsim_core.ui.wording import DASH, SPLIT_NAMES, amount, local_time, moment, number

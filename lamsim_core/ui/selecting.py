@@ -286,6 +286,15 @@ def _arms(known: dict[str, list[str]]) -> dict[str, Any]:
     left, right = st.columns(2)
     least = left.number_input("Tools at least", min_value=0, value=None, key="datasets_min_tools", placeholder="Any")
     most = right.number_input("Tools at most", min_value=0, value=None, key="datasets_max_tools", placeholder="Any")
+    spare = st.number_input(
+        "Tools a row shows beside the needed",
+        min_value=0,
+        value=None,
+        key="datasets_spare_tools",
+        placeholder="All that were offered",
+        help="Up to so many, drawn for each row; also none. Rows get shorter, and training on them faster. Attempts without a "
+        "call show all.",
+    )
     who = st.selectbox(
         "A stated part from",
         known.get("policies", []),
@@ -309,6 +318,7 @@ def _arms(known: dict[str, list[str]]) -> dict[str, Any]:
         "max_tools": most,
         "policy_shares": {who: part} if who else {},
         "weigh": "all" if unfiltered else "verified",
+        "spare_tools": spare,
     }
 
 

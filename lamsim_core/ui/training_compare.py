@@ -10,7 +10,8 @@ from lamsim_core.jobs import supervisor
 from lamsim_core.models.registry import adapter_folders
 from lamsim_core.records import Recipe
 from lamsim_core.settings import Settings
-from lamsim_core.ui.charts import curves, draw_chart
+from lamsim_core.ui.charts import draw_chart
+from lamsim_core.ui.curves import curves
 from lamsim_core.ui.draw import clean
 from lamsim_core.ui.jobs import Jobs
 from lamsim_core.ui.training_view import MEASURES, by_step, changes, points, started_from

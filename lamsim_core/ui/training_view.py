@@ -14,7 +14,8 @@ from lamsim_core.records import Adapter, Recipe, Split
 from lamsim_core.settings import Settings
 from lamsim_core.tasks.splits import seed_range
 from lamsim_core.train.methods import METHODS
-from lamsim_core.ui.charts import Point, curve, draw_chart
+from lamsim_core.ui.charts import draw_chart
+from lamsim_core.ui.curves import Point, curve
 from lamsim_core.ui.draw import chip, clean, failure, label
 from lamsim_core.ui.jobs import Jobs, chosen_job
 from lamsim_core.ui.measuring import measure_button

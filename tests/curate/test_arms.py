@@ -108,10 +108,22 @@ def test_the_unfiltered_arm_says_so_in_rows_and_card_and_is_made_again(store: St
     assert rebuild(store, unfiltered).same and rebuild(store, filtered).same
 
 
+def test_rows_that_show_few_tools_are_of_the_same_attempts_and_made_again(store: Store) -> None:
+    fill(store, *(attempt(task) for task in tasks(4)))
+    whole, few = freeze(store, "arm", Selection()), freeze(store, "arm", Selection(spare_tools=0))
+    assert whole.members == few.members and whole.hash != few.hash
+    shown = [[len(row["tools"]) for row in load_rows(store.settings, each.id)] for each in (whole, few)]
+    assert all(less <= more for more, less in zip(*shown, strict=True)) and sum(shown[1]) < sum(shown[0])
+    assert "tools a row shows: the needed and up to 0 more" in card(few) and "tools a row shows: all" in card(whole)
+    assert rebuild(store, few).same
+    with pytest.raises(InvalidInputError, match="show what was offered"):
+        freeze(store, "pairs", Selection(spare_tools=1), kind="preference")
+
+
 def test_a_card_of_before_means_what_it_meant(store: Store) -> None:
     fill(store, *(attempt(task) for task in tasks(3)))
     dataset = freeze(store, "old", Selection())
-    new = {"looks", "min_tools", "max_tools", "policy_shares", "rows", "weigh"}
+    new = {"looks", "min_tools", "max_tools", "policy_shares", "rows", "weigh", "spare_tools"}
     old = json.dumps({key: value for key, value in dataset.selection.model_dump(mode="json").items() if key not in new})
     path = dataset_folder(store.settings, dataset.id) / "README.md"
     before, rest = path.read_text().split("```json\n")

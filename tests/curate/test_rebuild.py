@@ -67,6 +67,7 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "policy_shares": st.sampled_from([{}, {"gold": 0.5}, {"gold": 1.0}]),
     "rows": st.sampled_from([None, 2, 5, 50]),
     "weigh": st.sampled_from(["verified", "all"]),
+    "spare_tools": st.none() | st.integers(0, 3),
     "decontaminate": st.sampled_from([(), ("unseen_instances", "unseen_tools", "unseen_categories")]),
 }
 

@@ -70,6 +70,28 @@ def test_training_starts_where_generation_starts(tokenizer: Any) -> None:
     assert [label == IGNORED for label in row.labels].index(False) == len(prompt)
 
 
+def test_a_row_can_show_the_needed_tools_and_few_others() -> None:
+    declined = [attempt(task) for task in plan_tasks("train", 200) if "no_tool" in task.kinds][:2]
+    assert len(declined) == 2
+    shown = []
+    for trajectory in [*gold(24), *declined]:
+        whole = to_row(trajectory)
+        names = [tool.name for tool in trajectory.task.tools]
+        called = {step.call.name for step in trajectory.steps if step.call}
+        for spare in (0, 2):
+            row = to_row(trajectory, spare_tools=spare)
+            left = [tool["function"]["name"] for tool in row["tools"]]
+            assert row == {**whole, "tools": [tool for tool in whole["tools"] if tool["function"]["name"] in left]}
+            assert row == to_row(trajectory, spare_tools=spare), "drawn by the task, not by chance"
+            if called:
+                told = {name for name in names if name in canonical_json(row["messages"][1:])}
+                assert called <= set(left) and len(set(left) - told) <= spare
+                shown.append(len(set(left) - told))
+            else:
+                assert left == names, "where nothing fits, all that does not fit is shown"
+    assert {0, 1, 2} <= set(shown)
+
+
 def test_what_went_wrong_stays_as_context_and_is_not_trained(tokenizer: Any) -> None:
     trajectory = clumsy(plan_tasks("train", 1)[0])
     assert trajectory.passed and trajectory.steps[0].failed
