@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
-from lamsim_core.errors import DivergenceError, StoppedError
+from lamsim_core.errors import DivergenceError, NotFoundError, StoppedError
 from lamsim_core.explore.episode import Ended
 from lamsim_core.explore.fork import Fork, RestOfReference, fork_at, reference_done, turns_of
 from lamsim_core.explore.job import RUN_FILE, run_of
@@ -54,13 +54,14 @@ def run(context: JobContext) -> dict[str, Any]:
     """Correct attempts. Parameters: see ``CorrectParams``. Returns the run of the corrections and counts.
 
     Raises:
+        NotFoundError: a run is not there, or nothing of it is stored.
         StoppedError: it was stopped; the corrections so far are kept, and a resumed job goes on.
     """
     params = context.read(CorrectParams)
     run_id = run_of(context, RUN_FILE)
     with Store(context.settings) as store:
         made = {(each.parent.trajectory, each.parent.step): each for each in store.read_run(run_id) if each.parent}
-        attempts = [attempt for name in params.runs for attempt in store.read_run(name)]
+        attempts = [attempt for name in params.runs for attempt in _attempts(store, name)]
         diverged = 0
         for number, attempt in enumerate(attempts):
             if context.should_stop():
@@ -83,6 +84,13 @@ def run(context: JobContext) -> dict[str, Any]:
         "passed": sum(each.passed is True for each in made.values()),
         "diverged": diverged,
     }
+
+
+def _attempts(store: Store, name: str) -> list[Trajectory]:
+    found = store.read_run(name)
+    if not found:
+        raise NotFoundError("run with attempts", name)
+    return found
 
 
 def corrected(fork: Fork, run_id: str) -> Trajectory:

@@ -8,7 +8,6 @@ from lamsim_core.agent.policy import PLAIN_POLICIES
 from lamsim_core.errors import InvalidInputError, NotFoundError
 from lamsim_core.evaluate.job import PLAN, Plan, beside_earlier
 from lamsim_core.evaluate.parts import rows_of
-from lamsim_core.jobs import supervisor
 from lamsim_core.jobs.folder import job_folder, read_record
 from lamsim_core.jobs.job import RESUMABLE, Job, JobStatus
 from lamsim_core.models.registry import list_models
@@ -17,8 +16,8 @@ from lamsim_core.store.queries import TrajectoryFilter, outcome_by
 from lamsim_core.tasks import templates_of
 from lamsim_core.ui import forms
 from lamsim_core.ui.charts import draw_chart, rate_list
-from lamsim_core.ui.draw import clean, failure, label
-from lamsim_core.ui.jobs import Jobs, chosen_job, request_id, show_job, start_button
+from lamsim_core.ui.draw import failure, label
+from lamsim_core.ui.jobs import Jobs, chosen_job, start_button
 from lamsim_core.ui.page import Studio
 from lamsim_core.ui.terms import policy_name
 from lamsim_core.ui.wording import SPLIT_NAMES, amount
@@ -175,24 +174,18 @@ def draw_more_models(studio: Studio, jobs: Jobs, evaluation: Evaluation) -> None
         each = len(evaluation.task_keys) * evaluation.attempts
         st.caption(label(forms.estimate(each, paces)) if picked else "Choose one or more.")
         why_not = next((choices[name].why_not for name in picked if choices[name].why_not is not None), None)
-        if st.button(
-            "Evaluate them too",
+        name = f"{evaluation.name}, with {', '.join(map(policy_name, picked))}"[:120]
+        start_button(
+            studio,
+            "evaluate",
+            beside_earlier(studio.settings, evaluation.job or "", picked, name),
+            jobs,
+            name=name,
+            text="Evaluate them too",
+            why_not=why_not if picked else "Choose a model first.",
+            main=False,
             key=f"further.start.{evaluation.id}",
-            icon=":material/play_arrow:",
-            disabled=not picked or why_not is not None,
-            help=why_not,
-        ):
-            params = beside_earlier(studio.settings, evaluation.job or "", picked)
-            name = f"{evaluation.name}, with {', '.join(map(policy_name, picked))}"[:120]
-            job = supervisor.start(
-                studio.settings,
-                "evaluate",
-                {**params, "name": name},
-                label=clean(name),
-                request_id=request_id("evaluate", params, jobs),
-            )
-            show_job(job.id)
-            st.rerun()
+        )
 
 
 def draw_going(studio: Studio, job: Job, status: JobStatus) -> None:

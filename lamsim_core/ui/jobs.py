@@ -57,9 +57,9 @@ def chosen_job(jobs: Jobs) -> str | None:
     return next(running, jobs[0][0].id if jobs else None)
 
 
-def request_id(kind: Kind, params: Mapping[str, Any], jobs: Jobs) -> str:
-    """Names the click on a start button: the same until the form changes or the job it started has ended."""
-    held = f"{kind}.request"
+def request_id(key: str, params: Mapping[str, Any], jobs: Jobs) -> str:
+    """Names the click on the start button of a key: the same until the form changes or the job it started has ended."""
+    held = f"{key}.request"
     asked = canonical_json(dict(params))
     before: tuple[str, str] | None = st.session_state.get(held)
     ended = {job.request_id for job, status in jobs if status.state not in ACTIVE}
@@ -80,6 +80,7 @@ def start_button(
     why_not: str | None = None,
     hint: str | None = None,
     main: bool = True,
+    key: str | None = None,
 ) -> None:
     """A button that starts a job and shows it. Two clicks start one; while the same runs, it cannot be clicked.
 
@@ -94,15 +95,17 @@ def start_button(
         why_not: why the job cannot be started as things are, or None.
         hint: what the button does, where its text does not say so.
         main: whether it is what the page is for; else it takes no more room than its text.
+        key: tells it from another one on the page that starts the same kind of job.
     """
     asked = canonical_json(dict(params))
     same = next((job for job, s in jobs if s.state in ACTIVE and canonical_json(job.params) == asked), None)
     if same is not None:
         why_not = "Exactly this is already running. Change something, or stop it first."
-    request = request_id(kind, params, jobs)
+    key = key or f"{kind}.start"
+    request = request_id(key, params, jobs)
     if st.button(
         text,
-        key=f"{kind}.start",
+        key=key,
         type="primary" if main else "secondary",
         icon=icon,
         disabled=why_not is not None,

@@ -7,7 +7,7 @@ import pytest
 from lamsim_core.agent.policy import GoldPolicy, Policy, ReplayPolicy
 from lamsim_core.agent.prompt import call_text
 from lamsim_core.curate.pairs import find_pairs
-from lamsim_core.errors import InvalidInputError, StoppedError
+from lamsim_core.errors import InvalidInputError, NotFoundError, StoppedError
 from lamsim_core.explore import correct
 from lamsim_core.explore.correct import corrected, corrections
 from lamsim_core.explore.episode import Ended, run_attempt
@@ -135,3 +135,8 @@ def test_what_does_not_come_out_as_recorded_is_counted_and_left(home: Settings) 
 def test_a_job_without_runs_is_refused(home: Settings, params: dict[str, object]) -> None:
     with pytest.raises(InvalidInputError):
         correct.run(job_of(home, **params))
+
+
+def test_a_run_that_is_not_there_is_refused(home: Settings) -> None:
+    with pytest.raises(NotFoundError, match="run_nowhere"):
+        correct.run(job_of(home, runs=["run_nowhere"]))
