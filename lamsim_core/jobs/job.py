@@ -6,7 +6,7 @@ from pydantic import Field, JsonValue
 
 from lamsim_core.records import Record
 
-Kind = Literal["explore", "correct", "train", "evaluate", "rescore", "bfcl", "merge"]
+Kind = Literal["explore", "correct", "train", "evaluate", "rescore", "bfcl", "merge", "turn"]
 """What a job does."""
 
 State = Literal["queued", "waiting", "running", "stopping", "done", "stopped", "failed", "dead"]

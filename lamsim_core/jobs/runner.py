@@ -32,14 +32,16 @@ HANDLERS: Mapping[str, str] = {
     "rescore": "lamsim_core.review.job",
     "bfcl": "lamsim_core.evaluate.bfcl.job",
     "merge": "lamsim_core.train.merge_job",
+    "turn": "lamsim_core.flywheel.job",
 }
 """The module that does each kind of job. It has ``run(context: JobContext) -> dict``, which returns the result."""
 
 DONE, FAILED, REFUSED, STOPPED = range(4)
 """Exit codes of a job's process."""
 
-GRACE_SECONDS = {"train": 600.0}
-"""How long a kind may take to save after a stop was asked for; a training run may be far from its next step."""
+GRACE_SECONDS = {"train": 600.0, "turn": 660.0}
+"""How long a kind may take to save after a stop was asked for; a training run may be far from its next step, and a turn
+of the flywheel waits for it."""
 
 _GRACE_OF_OTHERS = 60.0
 

@@ -185,7 +185,7 @@ def count_bars(counts: Mapping[str, int], *, tint: str | None = None, unit: str 
     most = max([count for _, count in shown], default=1)
     figure.update_xaxes(title=unit or None, range=[0, 1.12 * most], tickformat=",d", dtick=1 if most < 5 else None)
     figure.update_yaxes(autorange="reversed", title=None)
-    return finish(figure, height=_tall(len(shown)))
+    return finish(figure, height=_tall(len(shown)) + (24 if unit else 0))
 
 
 def matrix(counts: Sequence[Sequence[int]], *, rows: Sequence[str], columns: Sequence[str]) -> "Figure":

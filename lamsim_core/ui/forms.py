@@ -7,8 +7,8 @@ import streamlit as st
 
 from lamsim_core.agent.policy import PLAIN_POLICIES
 from lamsim_core.errors import InvalidInputError
-from lamsim_core.models.registry import ModelEntry, list_models
-from lamsim_core.records import Split
+from lamsim_core.models.registry import ModelEntry, adapter_folders, list_models
+from lamsim_core.records import Adapter, Split
 from lamsim_core.settings import Settings
 from lamsim_core.store import Index
 from lamsim_core.store.queries import TrajectoryFilter, find_trajectories
@@ -70,6 +70,12 @@ def model_choices(settings: Settings, *, plain: bool = True, adapters: bool = Tr
     usable = [choice for choice in models if choice.why_not is None]
     missing = [choice for choice in models if choice.why_not is not None]
     return {choice.name: choice for choice in (*usable, *others, *missing)}
+
+
+def adapters_of(settings: Settings, base: str) -> dict[str, Adapter]:
+    """The adapters of a base model by their ids, the newest first."""
+    found = [record for _, record in adapter_folders(settings) if record.base == base]
+    return {record.id: record for record in sorted(found, key=lambda record: record.created, reverse=True)}
 
 
 def choice_title(choices: Mapping[str, Choice], name: str) -> str:

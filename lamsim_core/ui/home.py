@@ -31,6 +31,7 @@ JOB_PAGES = {
     "rescore": "pages/4_Review.py",
     "bfcl": "pages/7_Evaluate.py",
     "merge": "pages/8_Catalog.py",
+    "turn": "pages/9_Flywheel.py",
 }
 JOB_ICONS = {
     "explore": ":material/travel_explore:",
@@ -40,6 +41,7 @@ JOB_ICONS = {
     "rescore": ":material/gavel:",
     "bfcl": ":material/straighten:",
     "merge": ":material/merge:",
+    "turn": ":material/autorenew:",
 }
 VIEWS = {"merge": {"view": "Models"}}
 """Where on its page a kind of job is shown, when that is a part of it."""

@@ -130,7 +130,7 @@ def _own(studio: Studio, known: dict[str, list[str]], kind: DatasetKind) -> Sele
         step=1,
         key="datasets_cap",
         persist_state="session",
-        placeholder="No limit",
+        placeholder="Any",
         help="So many of each kind of task are taken, so that no kind outweighs the others.",
     )
     rules["rows"] = _most_rows()

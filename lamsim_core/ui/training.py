@@ -12,7 +12,7 @@ from lamsim_core.errors import LamsimError
 from lamsim_core.jobs.job import ACTIVE
 from lamsim_core.models.listing import NAME_PATTERN
 from lamsim_core.models.provision import models_folder
-from lamsim_core.models.registry import adapter_folders, list_models
+from lamsim_core.models.registry import list_models
 from lamsim_core.records import Adapter, Dataset, Method, Recipe
 from lamsim_core.settings import Settings
 from lamsim_core.train.apart import preflight_apart
@@ -124,21 +124,20 @@ def _pick_dataset(datasets: Sequence[Dataset]) -> Dataset:
 
 def _pick_start(settings: Settings, base: str, method: Method) -> Adapter | None:
     """The adapter to go on from, or None for the base alone. Preferences come after SFT: the newest adapter is offered."""
-    known = {record.id: record for _, record in adapter_folders(settings) if record.base == base}
-    newest = sorted(known, key=lambda adapter_id: known[adapter_id].created, reverse=True)
+    known = forms.adapters_of(settings, base)
     with st.container(gap="xsmall"):
         st.caption(f":material/school: **{METHODS[method].title}.** {TEACHES[method]}")
-        if not newest:
+        if not known:
             if method != "sft":
                 st.caption(":orange[:material/lightbulb:] This goes best from an adapter that SFT has made first.")
             return None
-        options = [BASE_ALONE, *newest]
+        options = [BASE_ALONE, *known]
         chosen = st.selectbox(
             "Starts from",
             options,
             index=0 if method == "sft" else 1,
             format_func=lambda adapter_id: clean(known[adapter_id].name) if adapter_id else "The base model alone",
-            key=f"train_start.{base}.{method}.{len(newest)}",
+            key=f"train_start.{base}.{method}.{len(known)}",
             help="Another adapter's weights are the start, and with DPO and KTO also what the new one is held to.",
         )
     return known.get(str(chosen))

@@ -224,6 +224,7 @@ def test_the_product_runs_only_its_own_kinds() -> None:
         "bfcl": "lamsim_core.evaluate.bfcl.job",
         "rescore": "lamsim_core.review.job",
         "merge": "lamsim_core.train.merge_job",
+        "turn": "lamsim_core.flywheel.job",
     }
 
 

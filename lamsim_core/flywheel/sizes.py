@@ -19,8 +19,8 @@ class Size(Record):
     """Rows of one template at most."""
     rows: int
     """Rows of the first training at most."""
-    max_tools: int
-    """Tools offered in a row at most: every further one is read by the model at each row and costs time."""
+    spare_tools: int | None
+    """Tools a row shows beside those it needs at most: every further one is read at each row and costs time. None for all."""
     sft: Recipe
     own_tasks: int
     """Other train tasks the trained model tries by itself."""
@@ -45,7 +45,7 @@ SIZES: dict[SizeName, Size] = {
         demonstrations=24,
         per_template=2,
         rows=8,
-        max_tools=6,
+        spare_tools=2,
         sft=Recipe(max_optimizer_steps=2, batch_size=2, lora_rank=4, lora_alpha=8),
         own_tasks=6,
         own_attempts=2,
@@ -61,7 +61,7 @@ SIZES: dict[SizeName, Size] = {
         demonstrations=5660,
         per_template=5,
         rows=900,
-        max_tools=4,
+        spare_tools=2,
         sft=Recipe(
             epochs=1,
             batch_size=1,
@@ -84,7 +84,7 @@ SIZES: dict[SizeName, Size] = {
         demonstrations=28_300,
         per_template=60,
         rows=17_000,
-        max_tools=12,
+        spare_tools=None,
         sft=Recipe(epochs=2, batch_size=16, learning_rate=4e-4, max_length=4096),
         own_tasks=1500,
         own_attempts=8,

@@ -1,6 +1,6 @@
 """The report of a turn of the flywheel: what each stage came to, the held-out tasks, the benchmark from outside."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from lamsim_core.evaluate.bfcl.job import read_report as read_bfcl
@@ -8,22 +8,25 @@ from lamsim_core.evaluate.blocks import Block, Grid, Heading, Text
 from lamsim_core.evaluate.job import read_evaluation
 from lamsim_core.evaluate.report import WRITERS
 from lamsim_core.evaluate.report import blocks as evaluation_blocks
-from lamsim_core.shell.wheel import Stage, Wheel
+from lamsim_core.flywheel.turn import BFCL, MEASURED
+from lamsim_core.flywheel.wheel import Stage
+from lamsim_core.settings import Settings
 
 
-def write_report(wheel: Wheel, folder: Path, measured: Mapping[str, Stage]) -> list[Path]:
+def write_report(settings: Settings, name: str, stages: Sequence[Stage], folder: Path) -> list[Path]:
     """Write the report as Markdown and as a page; the files.
 
     Args:
-        wheel: the turn, with its stages.
+        settings: where the stages' jobs are.
+        name: the turn's.
+        stages: what was done, those that measured among it.
         folder: where to; made when it is not there.
-        measured: the stages that measured: of the name "held-out tasks" the evaluation, all others runs of the benchmark.
 
     Raises:
         OSError: the files cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [*_stages(wheel), *_measured(wheel, measured)]
+    parts = [*_stages(name, stages), *_measured(settings, stages)]
     files = []
     for ending, write in WRITERS.items():
         files.append(folder / f"report{ending}")
@@ -31,19 +34,19 @@ def write_report(wheel: Wheel, folder: Path, measured: Mapping[str, Stage]) -> l
     return files
 
 
-def _stages(wheel: Wheel) -> list[Block]:
+def _stages(name: str, stages: Sequence[Stage]) -> list[Block]:
     rows = [
-        (stage.name, f"{stage.seconds / 60:.1f}", "; ".join(f"{key} {value}" for key, value in _told(stage).items()))
-        for stage in wheel.stages
+        (stage.name, f"{stage.seconds / 60:.1f}", "; ".join(f"{key} {value}" for key, value in told(stage).items()))
+        for stage in stages
     ]
     return [
-        Heading(f"One turn of the flywheel: {wheel.name}", 1),
+        Heading(f"One turn of the flywheel: {name}", 1),
         Text("From reference solutions to a model that has learnt from its own attempts, measured before and after."),
         Grid(("stage", "minutes", "what came of it"), rows),
     ]
 
 
-def _told(stage: Stage) -> dict[str, object]:
+def told(stage: Stage) -> dict[str, object]:
     """What a stage says of itself that is a number or a short word."""
     return {
         key: f"{value:.4g}" if isinstance(value, float) else value
@@ -56,13 +59,13 @@ def _numbers(value: object) -> dict[str, object]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _measured(wheel: Wheel, measured: Mapping[str, Stage]) -> list[Block]:
+def _measured(settings: Settings, stages: Sequence[Stage]) -> list[Block]:
     parts: list[Block] = []
     outside = [
         (report.model, row)
-        for name, stage in measured.items()
-        if name != "held-out tasks"
-        for report in (read_bfcl(wheel.settings, stage.made_by),)
+        for stage in stages
+        if stage.name.startswith(BFCL)
+        for report in (read_bfcl(settings, stage.made_by),)
         for row in report.categories
     ]
     if outside:
@@ -82,7 +85,7 @@ def _measured(wheel: Wheel, measured: Mapping[str, Stage]) -> list[Block]:
                 ],
             ),
         ]
-    held_out = measured.get("held-out tasks")
-    if held_out is not None:
-        parts += evaluation_blocks(read_evaluation(wheel.settings, held_out.made_by))
+    for stage in stages:
+        if stage.name == MEASURED:
+            parts += evaluation_blocks(read_evaluation(settings, stage.made_by))
     return parts

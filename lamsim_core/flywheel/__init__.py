@@ -1,0 +1,1 @@
+"""The flywheel as one job: explore, curate, train, explore again, learn from preferences, measure."""
