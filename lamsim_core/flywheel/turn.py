@@ -56,16 +56,16 @@ def turn(wheel: Wheel, size: Size, model: str, *, start: str | None = None, seed
     shown = wheel.job(
         "demonstrations",
         "explore",
-        {"model": "gold", "split": "train", "tasks": size.demonstrations, "seed": seed, **limits},
+        {"model": "gold", "split": "train", "tasks": size.demonstrations, "seed": seed},
     )
     rows = wheel.dataset("rows", _rows(size, shown))
     first, second = adapters_of(wheel.name)
     wheel.job("sft", "train", _training(rows, model, first, size.sft, start))
-    others = {"split": "train", "tasks": size.own_tasks, "seed": seed + 1, **limits}
+    others = {"split": "train", "tasks": size.own_tasks, "seed": seed + 1}
     tried = wheel.job(
         "own attempts",
         "explore",
-        {"model": first, "attempts": size.own_attempts, "temperature": 0.7, "batch": size.batch, **others},
+        {"model": first, "attempts": size.own_attempts, "temperature": 0.7, "batch": size.batch, **others, **limits},
     )
     beside = wheel.job("references", "explore", {"model": "gold", **others})
     further = wheel.job("corrections", "correct", {"runs": [str(tried.result["run"])]})

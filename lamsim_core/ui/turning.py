@@ -24,7 +24,7 @@ from lamsim_core.ui.home import JOB_PAGES
 from lamsim_core.ui.jobs import Jobs, jobs_of, start_button
 from lamsim_core.ui.page import Studio, link
 from lamsim_core.ui.terms import policy_name
-from lamsim_core.ui.training import bad_name
+from lamsim_core.ui.training import BASE_ALONE, bad_name
 from lamsim_core.ui.wording import amount, duration
 
 SIZE_NAMES: Mapping[SizeName, str] = {"smoke": "A first look", "cpu": "Two cores", "gpu": "A GPU"}
@@ -44,6 +44,18 @@ STAGE_NAMES = {
     "dpo": "It learns to prefer the better ones",
     MEASURED: "Before and after on held-out tasks",
 }
+CAME = {
+    "rows": "rows",
+    "finished": "attempts",
+    "attempts": "attempts looked at",
+    "corrections": "corrections",
+    "passed": "passed",
+    "steps": "steps",
+    "loss_first": "loss at first",
+    "loss": "loss at last",
+    "name": "named",
+}
+"""What is told of a stage that is done, by the name of the fact: how it is called."""
 DATASETS = "pages/5_Datasets.py"
 
 
@@ -65,7 +77,7 @@ def setup(studio: Studio, jobs: Jobs) -> None:
     known = forms.adapters_of(studio.settings, base.name)
     start = st.selectbox(
         "Starts from",
-        [None, *known],
+        [BASE_ALONE, *known],
         format_func=lambda adapter_id: clean(known[adapter_id].name) if adapter_id else "The base model alone",
         key=f"turn_start.{base.name}.{len(known)}",
         help="An adapter of it makes this the next turn: learning goes on where it ended.",
@@ -165,12 +177,9 @@ def _draw_stage(studio: Studio, name: str, stage: Stage | None, stages: Stages) 
 
 
 def _came_of(stage: Stage) -> str:
-    numbers = [
-        f"{key.replace('_', ' ')} {value}"
-        for key, value in told(stage).items()
-        if not str(value).startswith(("run_", "ds_", "adp_", "evl_", "job_")) and key not in ("hash", "name")
-    ]
-    return ", ".join(numbers[:4])
+    """What a stage came to, in a few words."""
+    facts = told(stage)
+    return ", ".join(f"{word} {facts[key]}" for key, word in CAME.items() if key in facts)
 
 
 def _open(studio: Studio, made_by: str) -> None:

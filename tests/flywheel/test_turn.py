@@ -59,6 +59,7 @@ def test_a_first_turn_begins_with_the_base_and_a_next_one_with_what_came_of_it(h
     for wheel, seed in ((first, 0), (then, 2)):
         assert wheel.asked["dpo"]["from_adapter"] == "t-sft" == wheel.asked["own attempts"]["model"]
         assert wheel.asked["demonstrations"]["seed"] == seed
+        assert "max_steps" not in wheel.asked["demonstrations"], "only the model is held short"
         assert wheel.asked["own attempts"]["seed"] == wheel.asked["references"]["seed"] == seed + 1
         assert wheel.asked["rows"] == {"runs": ("run of demonstrations",), "kind": "sft", "spare_tools": 2}
         assert wheel.asked["pairs"]["runs"] == ("run of references", "run of own attempts", "run of corrections")

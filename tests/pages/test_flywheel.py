@@ -61,7 +61,7 @@ def test_the_stages_of_a_turn_are_shown_with_what_came_of_them(home: Settings) -
     write_record(job_folder(home, job.id) / STAGES, Stages(done=(shown, rows), at="sft", job=job.id))
     app = open_page(PAGE, job=job.id)
     said = texts(app)
-    assert "passed 12" in said and "rows 9" in said and "run_1" not in said
+    assert "passed 12" in said and "rows 9" in said and "run_1" not in said and "model gold" not in said
     assert f"pending: **{STAGE_NAMES['sft']}**" in said
     assert said.count("radio_button_unchecked") == len(effort(SIZES["cpu"], "turn-1", ["smollm2-135m"])) - 3
     assert evaluation.name not in said
