@@ -14,7 +14,7 @@ from lamsim_core.records import Adapter, Dataset, DatasetKind, Recipe
 from lamsim_core.settings import Settings
 from lamsim_core.train.preflight import Preflight
 from lamsim_core.train.presets import PRESETS
-from lamsim_core.ui import training
+from lamsim_core.ui import forms, training
 from lamsim_core.ui.training import bad_name, nothing_to_train, suggested_name
 from lamsim_core.ui.training_compare import differing, finished_runs, results
 from lamsim_core.ui.training_view import by_step, changes, points, started_from
@@ -185,7 +185,7 @@ def none_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     def own(settings: Settings) -> list[tuple[Path, Adapter]]:
         return [found for found in adapter_folders(settings) if settings.adapters in found[0].parents]
 
-    monkeypatch.setattr(training, "adapter_folders", own)
+    monkeypatch.setattr(forms, "adapter_folders", own)
 
 
 @pytest.mark.usefixtures("none_shipped")
