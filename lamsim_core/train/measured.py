@@ -35,18 +35,24 @@ class Measured(NamedTuple):
 def measured(index: Index, adapters: Collection[str], base: str) -> tuple[Measured, ...]:
     """Every stored result of an adapter, the newest first; of an evaluation of several splits, one for each.
 
+    Attempts that several evaluations compare count once, in the newest.
+
     Args:
         index: the store's.
         adapters: the adapter's ids: a shipped one has one of its own and that of the one it was made from.
         base: name of its base model.
     """
     found = []
+    seen: set[tuple[str, Split | None]] = set()
     for evaluation in evaluations(index):
         for row in evaluation.rows:
             if row.policy.adapter is None or row.policy.adapter not in adapters:
                 continue
             if row.split is None and len(evaluation.parts) > 1:
                 continue  # over all splits together
+            if (row.run, row.split) in seen:
+                continue  # the same attempts, beside which further models were tried later
+            seen.add((row.run, row.split))
             beside = (r for r in evaluation.rows if r.policy.label == base and r.policy.adapter is None)
             plain = next((r for r in beside if r.split == row.split), None)
             labels = (base, row.policy.label, row.split)

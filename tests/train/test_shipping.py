@@ -82,7 +82,11 @@ def test_shipping_again_replaces_it_only_when_asked_and_keeps_the_id_of_the_same
     with Store(tiny) as store:
         store.add(evaluation.model_copy(update=wide))
         store.index.sync()
-        several = measured(store.index, {first.id}, "tiny")[:2]
+        several = measured(store.index, {first.id}, "tiny")
+    assert [(each.evaluation.id, each.split) for each in several[2:]] == [("evl_1", "train")], (
+        "the same attempts count once"
+    )
+    several = several[:2]
     assert [(each.split, each.base and each.base.split) for each in several] == [(part, part) for part in splits]
     assert [each.comparison and each.comparison.split for each in several] == list(splits)
     assert several[0].attempts == "20 tasks of unseen tools, 2 attempts each"
