@@ -56,7 +56,7 @@ def test_a_stage_that_failed_is_tried_again(home: Settings) -> None:
 
 def test_a_stop_reaches_the_stage_at_work_which_goes_on_later(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     wheel, context = wheel_of(home)
-    many = {**SHOWN, "tasks": 3000}
+    many = {**SHOWN, "tasks": 1000}
     held: list[Any] = []
 
     def progress(self: Wheel, stage: str, status: Any = None) -> None:
@@ -70,12 +70,12 @@ def test_a_stop_reaches_the_stage_at_work_which_goes_on_later(home: Settings, mo
     [job] = explorations(home)
     [(stages, _)] = held
     assert (stages.at, stages.job, stages.done) == ("shown", job, ())
-    assert supervisor.status(home, job).state == "stopped" and 0 < supervisor.status(home, job).done < 3000
+    assert supervisor.status(home, job).state == "stopped" and 0 < supervisor.status(home, job).done < 1000
     with pytest.raises(StoppedError, match="between two stages"):
         wheel.dataset("rows", Selection())
     (context.folder / STOP).unlink()
     monkeypatch.undo()
-    assert wheel_of(home)[0].job("shown", "explore", many).result["passed"] == 3000
+    assert wheel_of(home)[0].job("shown", "explore", many).result["passed"] == 1000
     assert explorations(home) == [job]
 
 

@@ -15,7 +15,7 @@ def test_twenty_jobs_leave_nothing(jobs: Settings) -> None:
     others = set(me.children())  # of earlier tests in this process
     wait_end(jobs, begin(jobs, "count", n=1).id)
     settle(others)
-    before = me.num_fds(), threading.active_count()
+    handles, threads = me.num_fds(), set(threading.enumerate())
     for _ in range(5):
         ids = [begin(jobs, "count", n=1).id for _ in range(4)]
         for job_id in ids:
@@ -23,7 +23,8 @@ def test_twenty_jobs_leave_nothing(jobs: Settings) -> None:
     for _ in range(50):
         supervisor.list_jobs(jobs)
     settle(others)
-    assert (me.num_fds(), threading.active_count()) == before
+    assert me.num_fds() == handles
+    assert not set(threading.enumerate()) - threads
     assert len(supervisor.list_jobs(jobs)) == 21
     assert not list(jobs.jobs.glob("**/.*"))
 
