@@ -29,6 +29,11 @@ class TurnParams(Record):
     folder: str | None = None
     """Of the report, as an absolute path; None for its place under ``home``."""
 
+    @property
+    def before(self) -> tuple[str, ...]:
+        """What there is before the turn, the base first."""
+        return (self.model, self.from_adapter) if self.from_adapter else (self.model,)
+
 
 def report_folder(settings: Settings, name: str) -> Path:
     """Where the report of a turn is written when no other folder was asked for."""
@@ -45,10 +50,9 @@ def run(context: JobContext) -> dict[str, Any]:
     """
     params = context.read(TurnParams)
     size = SIZES[params.size]
-    before = [params.model, *([params.from_adapter] if params.from_adapter else [])]
-    wheel = Wheel(context, params.name, effort(size, params.name, before))
+    wheel = Wheel(context, params.name, effort(size, params.name, params.before))
     adapters = turn(wheel, size, params.model, start=params.from_adapter, seed=params.seed)
-    evaluation = measure(wheel, size, before, adapters)
+    evaluation = measure(wheel, size, params.before, adapters)
     folder = Path(params.folder) if params.folder else report_folder(context.settings, params.name)
     files = write_report(context.settings, params.name, wheel.stages, folder)
     return {

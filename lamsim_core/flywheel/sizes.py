@@ -4,9 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from lamsim_core.records import Recipe, Record, Split
+from lamsim_core.records import Recipe, Record
 
-HELD_OUT: tuple[Split, ...] = ("unseen_instances", "unseen_tools", "unseen_categories")
 SizeName = Literal["smoke", "cpu", "gpu"]
 
 

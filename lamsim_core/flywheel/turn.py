@@ -6,15 +6,15 @@ Nothing in it is chosen by what is held out: that is measured once, at the end.
 from collections.abc import Sequence
 from typing import Any
 
-from lamsim_core.flywheel.sizes import HELD_OUT, Size
+from lamsim_core.curate.held_out_texts import HELD_OUT_SPLITS
+from lamsim_core.flywheel.sizes import Size
 from lamsim_core.flywheel.wheel import Stage, Wheel
-from lamsim_core.records import Dataset, HeldOutSplit, Recipe, Selection
+from lamsim_core.records import Dataset, Recipe, Selection
 
 MEASURED = "held-out tasks"
 """The stage that compares before and after."""
 BFCL = "BFCL "
 """What the stages of the benchmark from outside begin with; then comes the model."""
-_AGAINST: tuple[HeldOutSplit, ...] = ("unseen_instances", "unseen_tools", "unseen_categories")
 
 
 def adapters_of(name: str) -> tuple[str, str]:
@@ -89,7 +89,7 @@ def measure(wheel: Wheel, size: Size, before: Sequence[str], adapters: Sequence[
         {
             "models": ["noop", "random", "gold", *before, *adapters],
             "name": f"{wheel.name}: before and after",
-            "splits": list(HELD_OUT),
+            "splits": list(HELD_OUT_SPLITS),
             "tasks": size.tasks,
             "trials": size.trials,
             "trial_tasks": size.trial_tasks,
@@ -112,7 +112,7 @@ def _rows(size: Size, shown: Stage) -> Selection:
         spare_tools=size.spare_tools,
         max_per_template=size.per_template,
         rows=size.rows,
-        decontaminate=_AGAINST,
+        decontaminate=HELD_OUT_SPLITS,
     )
 
 
@@ -122,7 +122,7 @@ def _pairs(size: Size, *explored: Stage) -> Selection:
         passed_only=False,
         max_errors=None,
         max_per_pair_kind=size.pairs,
-        decontaminate=_AGAINST,
+        decontaminate=HELD_OUT_SPLITS,
     )
 
 

@@ -74,7 +74,6 @@ class Wheel:
         self._path: Path = context.folder / STAGES
         self.name = name
         self.stages: list[Stage] = []
-        self._told = Stages()
 
     def job(self, stage: str, kind: Kind, params: dict[str, Any]) -> Stage:
         """Have a job done in a process of its own and wait for its end. A stop is passed on to it.
@@ -144,8 +143,7 @@ class Wheel:
         self._context.progress(round(_WHOLE * done), _WHOLE, f"{stage}{said}" if stage else "")
 
     def _tell(self, stage: str = "", job: str = "") -> None:
-        self._told = Stages(done=tuple(self.stages), at=stage, job=job)
-        write_record(self._path, self._told)
+        write_record(self._path, Stages(done=tuple(self.stages), at=stage, job=job))
         self._progress(stage)
 
     def _done(self, stage: Stage) -> Stage:

@@ -1,10 +1,10 @@
 """The Flywheel page: how large a turn is, its button, its stages while it turns, and what it changed."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import get_args
 
 import streamlit as st
+from pydantic import ValidationError
 
 from lamsim_core.errors import NotFoundError
 from lamsim_core.flywheel.job import TurnParams, report_folder
@@ -152,11 +152,13 @@ def draw_none() -> None:
 
 def draw_stages(studio: Studio, job: Job) -> None:
     """Every stage of a turn: done with what came of it, at work, or still to come."""
-    params = TurnParams.model_validate(job.params)
-    before = [params.model, *([params.from_adapter] if params.from_adapter else [])]
+    try:
+        params = TurnParams.model_validate(job.params)
+    except ValidationError:
+        return  # asked for from the shell in a way that it was refused: it has no stages, and says why itself
     stages = read_stages(studio.settings, job.id)
     done = {stage.name: stage for stage in stages.done}
-    for name in effort(SIZES[params.size], params.name, before):
+    for name in effort(SIZES[params.size], params.name, params.before):
         _draw_stage(studio, name, done.get(name), stages)
 
 
@@ -207,7 +209,7 @@ def draw_result(studio: Studio, job_id: str) -> None:
     if page.is_file():
         st.download_button(
             "Report of the whole turn",
-            data=Path(page).read_bytes(),
+            data=page.read_bytes(),
             file_name=f"{result['name']}.html",
             mime="text/html",
             icon=":material/download:",

@@ -74,6 +74,12 @@ def test_the_stages_of_a_turn_are_shown_with_what_came_of_them(home: Settings) -
     assert list(later.dataframe[0].value["Passed"])[:2] == ["4 of 40", "22 of 40"]
 
 
+def test_a_turn_that_was_asked_wrongly_says_why_and_has_no_stages(home: Settings) -> None:
+    job = standing_job(home, "turn", "failed", params={**ASKED, "name": "../x"}, error="It cannot start")
+    app = open_page(PAGE, job=job.id)
+    assert "It cannot start" in texts(app) and "went wrong" not in texts(app)
+
+
 def test_names_of_turns_are_free() -> None:
     assert free_name(set(), 0) == "turn-1"
     assert free_name({"turn-1-sft", "turn-2-dpo"}, 0) == "turn-3"
