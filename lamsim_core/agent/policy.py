@@ -63,7 +63,11 @@ def reference_reply(task: Task, done: int) -> str:
     if done >= len(task.gold):
         return task.closing
     later = takewhile(lambda call: call.together, task.gold[done + 1 :])
-    return "\n".join(call_text(call) for call in (task.gold[done], *later))
+    tools = {tool.name: tool for tool in task.tools}
+    calls = (task.gold[done], *later)
+    return "\n".join(
+        call_text(call.model_copy(update={"arguments": tools[call.name].in_order(call.arguments)})) for call in calls
+    )
 
 
 class ModelPolicy:

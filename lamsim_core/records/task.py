@@ -1,5 +1,6 @@
 """A task: the request, the tools offered, the reference solution, and what must come of it."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -30,6 +31,17 @@ class ToolSchema(Record):
             "type": "function",
             "function": {"name": self.name, "description": self.description, "parameters": self.parameters},
         }
+
+    def in_order(self, arguments: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """Arguments in the order a call gives them: those required as the schema lists them, then the rest by name.
+
+        Never the order of the properties, which a schema loses when it is stored.
+        """
+        listed = self.parameters.get("required")
+        first = (
+            [name for name in listed if isinstance(name, str) and name in arguments] if isinstance(listed, list) else []
+        )
+        return {name: arguments[name] for name in dict.fromkeys([*first, *sorted(arguments)])}
 
 
 class GoldCall(Record):

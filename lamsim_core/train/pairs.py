@@ -7,7 +7,7 @@ from lamsim_core.errors import ModelError, TrainingError
 from lamsim_core.models.backend import Message
 from lamsim_core.models.chat import render, template_messages, template_tools
 from lamsim_core.records import ToolSchema
-from lamsim_core.train.rows import Row, TokenRows, stop_ids, to_message
+from lamsim_core.train.rows import Row, TokenRows, stop_ids, to_message, tools_of
 
 
 class PairRow(NamedTuple):
@@ -135,15 +135,15 @@ class _Answers:
             ModelError: the chat template cannot show them.
             TrainingError: it shows an answered prompt otherwise than one to be answered.
         """
-        prompt = [to_message(message) for message in row["prompt"]]
-        tools = [ToolSchema.model_validate(tool["function"]) for tool in row["tools"]]
+        tools = tools_of(row)
+        prompt = [to_message(message, tools) for message in row["prompt"]]
         ids = render(self._tokenizer, prompt, tools, add_generation_prompt=True)
         answers = []
         for side in sides:
             (answer,) = row[side]
             if answer["role"] != "assistant":
                 raise TypeError(f"what it has as {side} is not a message of the assistant")
-            answers.append(self._answer(prompt, to_message(answer), tools, ids))
+            answers.append(self._answer(prompt, to_message(answer, tools), tools, ids))
         return ids, answers
 
     def _answer(self, prompt: list[Message], answer: Message, tools: list[ToolSchema], ids: list[int]) -> list[int]:

@@ -10,8 +10,7 @@ from typing import Any
 from lamsim_core.agent.prompt import SYSTEM
 from lamsim_core.models.backend import Message
 from lamsim_core.models.chat import control_tokens, render, reply_text
-from lamsim_core.records import ToolSchema
-from lamsim_core.train.rows import IGNORED, Row, RowTokenizer, TokenRow, to_message
+from lamsim_core.train.rows import IGNORED, Row, RowTokenizer, TokenRow, to_message, tools_of
 
 CLOCK = " It is Monday, 2026-03-02 09:00."
 ASKED = "Light the lantern in the hall, please."
@@ -102,8 +101,8 @@ class Patient:
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self.row = conversation_row()
-        self.tools = [ToolSchema.model_validate(tool["function"]) for tool in self.row["tools"]]
-        self.messages: list[Message] = [to_message(message) for message in self.row["messages"]]
+        self.tools = tools_of(self.row)
+        self.messages: list[Message] = [to_message(message, self.tools) for message in self.row["messages"]]
         self.turns = [place for place, message in enumerate(self.messages) if message.role == "assistant"]
         """Places of the assistant's messages."""
 

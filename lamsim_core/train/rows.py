@@ -145,8 +145,8 @@ class RowTokenizer:
             ModelError: the chat template cannot show the row.
             TrainingError: training and inference would see different tokens.
         """
-        messages = [to_message(message) for message in row["messages"]]
-        tools = [ToolSchema.model_validate(tool["function"]) for tool in row["tools"]]
+        tools = tools_of(row)
+        messages = [to_message(message, tools) for message in row["messages"]]
         shaped, offered = template_messages(self._tokenizer, messages), template_tools(self._tokenizer, tools)
         rendered = apply_template(
             self._tokenizer, shaped, offered, chat_template=self._template, return_assistant_tokens_mask=True
@@ -214,11 +214,23 @@ def tokenize_rows(tokenizer: Any, rows: Iterable[Row], max_length: int) -> Token
     return TokenRows(kept, too_long, untrained)
 
 
-def to_message(message: Row) -> Message:
-    """A message of a row as backends take it."""
+def tools_of(row: Row) -> list[ToolSchema]:
+    """The tools a row offers."""
+    return [ToolSchema.model_validate(tool["function"]) for tool in row["tools"]]
+
+
+def to_message(message: Row, tools: Sequence[ToolSchema]) -> Message:
+    """A message of a row as backends take it, arguments of calls in the order of the tools offered.
+
+    A row is stored with sorted keys, so an order of its own would be lost.
+    """
+    offered = {tool.name: tool for tool in tools}
+
+    def made(name: str, arguments: dict[str, Any]) -> CallMessage:
+        return CallMessage(name=name, arguments=offered[name].in_order(arguments) if name in offered else arguments)
+
     calls = tuple(
-        CallMessage(name=call["function"]["name"], arguments=call["function"]["arguments"])
-        for call in message.get("tool_calls") or ()
+        made(call["function"]["name"], call["function"]["arguments"]) for call in message.get("tool_calls") or ()
     )
     return Message(role=message["role"], content=message["content"] or "", calls=calls)
 

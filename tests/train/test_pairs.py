@@ -7,19 +7,19 @@ import pytest
 
 from lamsim_core.errors import TrainingError
 from lamsim_core.models.chat import MARKERS, render
-from lamsim_core.records import ToolSchema
 from lamsim_core.settings import REPOSITORY
 from lamsim_core.train.methods import tokenize
 from lamsim_core.train.pairs import tokenize_labels, tokenize_pairs
-from lamsim_core.train.rows import to_message, tokenize_row
+from lamsim_core.train.rows import to_message, tokenize_row, tools_of
 from tests.models.tiny import SPECIAL
 from tests.train.making import label_rows, pair_rows
 
 
 def asked(tokenizer: Any, row: dict[str, Any]) -> list[int]:
     """The tokens a model is given at inference."""
-    tools = [ToolSchema.model_validate(tool["function"]) for tool in row["tools"]]
-    return render(tokenizer, [to_message(message) for message in row["prompt"]], tools, add_generation_prompt=True)
+    tools = tools_of(row)
+    prompt = [to_message(message, tools) for message in row["prompt"]]
+    return render(tokenizer, prompt, tools, add_generation_prompt=True)
 
 
 def test_both_sides_follow_the_prompt_the_model_is_asked_with(tokenizer: Any) -> None:
