@@ -24,15 +24,17 @@ _ASKS = re.compile(
     r"(?:tell|give) me|let me know|i(?:'d| would)? (?:still )?need|need to know|is missing|missing)\b"
 )
 
+_NUMBERED = re.compile(r"^\s*\d{1,2}[.)]\s+", re.MULTILINE)
+"""What a numbered list puts before each of its lines."""
 _SENTENCES = re.compile(r"[^.!?\n]+[.!?]*")
 _PLAINLY = re.compile(r"(?:no,? |sorry,? )*i(?: can ?not|(?: a|')m unable| can't)(?: do (?:it|that|this))?")
 
 
 def leaks(instruction: str, answer: ExpectedAnswer) -> bool:
     """Whether the request already gives its own answer away. A number in it counts whatever its unit."""
-    if answer.kind == "number":
-        value = _number(answer)
-        return value is not None and any(abs(each - value) <= answer.tolerance for each in numbers_in(instruction))
+    if _is_numeric(answer):
+        asked = numbers_in(instruction)
+        return any(abs(each - value) <= answer.tolerance for value in _numbers(answer) for each in asked)
     if answer.kind in ("text", "list"):
         return any(names(instruction, value) for value in _values(answer))
     return False
@@ -47,8 +49,8 @@ def judge_answer(text: str, instruction: str, answer: ExpectedAnswer) -> str | N
         return "None of the offered tools can do this; the closing message should say so."
     if answer.kind == "ask":
         return _judge_question(_own_words(text, instruction), answer)
-    if answer.kind == "number":
-        return _judge_number(text, instruction, answer)
+    if _is_numeric(answer):
+        return _judge_numbers(text, instruction, answer)
     return _judge_names(text, instruction, answer)
 
 
@@ -85,30 +87,38 @@ def _judge_question(text: str, answer: ExpectedAnswer) -> str | None:
     return None
 
 
-def _judge_number(text: str, instruction: str, answer: ExpectedAnswer) -> str | None:
-    value, unit = _number(answer), UNITS.get(answer.unit or "")
-    if value is None:
-        return "The closing message does not state the number that was asked for."
+def _judge_numbers(text: str, instruction: str, answer: ExpectedAnswer) -> str | None:
+    """A number, or each of several, is stated and no other but those of the request."""
+    values, unit = _numbers(answer), UNITS.get(answer.unit or "")
+    several = "all the numbers that were asked for" if len(values) > 1 else ""
     known = _asked(instruction)
     right, others = [], []
-    for each in quantities_in(text):
-        if amounts_to(each, value, unit, answer.tolerance):
+    stated: list[float] = []
+    for each in quantities_in(_NUMBERED.sub("", text) if several else text):
+        meant = [value for value in values if amounts_to(each, value, unit, answer.tolerance)]
+        if meant:
             same_unit = unit is None or not each.units or unit in each.units
             if not any(each.number == one.number and (same_unit or each.units == one.units) for one in known):
                 right.append(each)
+                stated += meant
         elif not _is_known(each, known):
             others.append(each)
-    if right and not others:
-        return None
-    if right:
+    if right and others:
         said = _listed([*right, *others])
         return f"The closing message states several numbers ({said}); it should state only the answer."
+    if right:
+        if not set(values).issubset(stated):
+            return f"The closing message does not state {several}."
+        if answer.ordered and sorted(set(values), key=stated.index) != list(dict.fromkeys(values)):
+            return "The closing message states the right numbers, but not in the order that was asked for."
+        return None
     if not others:
-        return "The closing message does not state the number that was asked for."
+        return f"The closing message does not state {several or 'the number that was asked for'}."
     foreign = [each for each in others if unit is not None and each.units and each.unit_in(unit.dimension) is None]
     if unit is not None and foreign == others:
         return f"The closing message states {_listed(others)}; the answer is a quantity in {unit.name}."
-    return f"The closing message states {_listed(others)}, which is not the right number."
+    wrong = "are not the right numbers" if several else "is not the right number"
+    return f"The closing message states {_listed(others)}, which {wrong}."
 
 
 def _judge_names(text: str, instruction: str, answer: ExpectedAnswer) -> str | None:
@@ -153,11 +163,15 @@ def _is_known(said: Quantity, known: Sequence[Quantity]) -> bool:
     )
 
 
-def _number(answer: ExpectedAnswer) -> float | None:
-    """The number to state; None when the answer is not a number, which nothing equals, 0 least of all."""
-    if not isinstance(answer.value, int | float) or isinstance(answer.value, bool):
-        return None
-    return float(answer.value)
+def _is_numeric(answer: ExpectedAnswer) -> bool:
+    """Whether the answer is a number, or a list of nothing but numbers."""
+    return answer.kind == "number" or (answer.kind == "list" and len(_numbers(answer)) == len(_values(answer)))
+
+
+def _numbers(answer: ExpectedAnswer) -> list[float]:
+    """The numbers to state. What is none is left out, so that nothing equals it, 0 least of all."""
+    values = answer.value if isinstance(answer.value, list) else [answer.value]
+    return [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
 
 
 def _values(answer: ExpectedAnswer) -> list[str]:

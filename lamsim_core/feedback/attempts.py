@@ -40,7 +40,7 @@ def ending_answered(attempt: Attempt) -> Iterator[Finding]:
         )
 
 
-@final_check("answer.value", version=3, gate=True)
+@final_check("answer.value", version=4, gate=True)
 def answer_value(attempt: Attempt) -> Iterator[Finding]:
     """The closing message states the expected answer and no other candidate."""
     expected = attempt.task.answer

@@ -106,8 +106,13 @@ def _value(template: Template, answer: Answer, scope: Mapping[str, Any]) -> Expe
     items = evaluate(answer.items, scope)
     if not isinstance(items, list) or not items:
         raise RedrawError("the answer is an empty list")
+    numeric = all(isinstance(item, int | float) and not isinstance(item, bool) for item in items)
     return ExpectedAnswer(
-        kind="list", value=[str(item) for item in items], rivals=rivals, ordered=answer.ordered and len(items) > 1
+        kind="list",
+        value=[round(item, 6) if numeric else str(item) for item in items],
+        tolerance=answer.tolerance,
+        rivals=rivals,
+        ordered=answer.ordered and len(items) > 1,
     )
 
 

@@ -75,6 +75,9 @@ def other_answers(answer: ExpectedAnswer) -> Iterator[str]:
         values = [str(value) for value in answer.value]
         others = [rival for rival in answer.rivals if rival not in values]
         yield ", ".join(values[1:])
+        if isinstance(answer.value[0], int | float):
+            more = f"{max(map(float, values)) + 1:f}"
+            yield from (", ".join([*values, more]), ", ".join([*values[1:], more]))
         yield from (f"{', '.join(values)}, {other}" for other in others[:3])
         if answer.ordered:
             yield ", ".join(reversed(values))

@@ -173,6 +173,40 @@ def test_lists() -> None:
     assert judge_answer("42, 29 and 42578", "Which?", numbers) is not None, "a rival that begins with a right value"
 
 
+NUMBERS = ExpectedAnswer(kind="list", value=[1385, 98.0, 4.25])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1385, 98.0, 4.25",
+        "1,385g of salt, 98 minutes and 4.25 °C",
+        "4.25 and 98, and 1385.00 in all",
+        "In 1900 it was 1385, then 98 and 4.25.",
+        "1. **1385**\n2. 98\n3. 4.25",
+    ],
+)
+def test_several_numbers_are_compared_as_numbers(text: str) -> None:
+    assert judge_answer(text, "How many were there in 1900?", NUMBERS) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["1385 and 98", "1385, 98, 4.25 or 5", "1385, 98, 4.52", "Done.", "13850, 980, 42.5", "1385, 98, 1900"]
+)
+def test_several_numbers_of_which_one_is_missing_or_too_many(text: str) -> None:
+    assert judge_answer(text, "How many were there in 1900?", NUMBERS) is not None
+
+
+def test_several_numbers_in_order() -> None:
+    ranked = NUMBERS.model_copy(update={"ordered": True})
+    assert judge_answer("1385, 98 and 4.25", "Which, the most first?", ranked) is None
+    assert "order" in (judge_answer("98, 1385 and 4.25", "Which, the most first?", ranked) or "")
+
+
+def test_a_request_leaks_one_of_several_numbers() -> None:
+    assert leaks("Is it 98 minutes?", NUMBERS) and not leaks("Is it 99 minutes?", NUMBERS)
+
+
 def test_lists_in_order() -> None:
     ranks = ExpectedAnswer(
         kind="list", value=["Cy", "Ada", "Bo Ada"], rivals=("Ada", "Bo Ada", "Cy", "Di"), ordered=True
