@@ -173,13 +173,15 @@ def run_to_end(trainer: Any, work: Path, run: str, should_stop: Callable[[], boo
         StoppedError: a stop was asked for; a checkpoint was saved.
         TrainingError: the loss is not a number any more.
     """
+    from peft.helpers import disable_input_dtype_casting
     from transformers import PrinterCallback
 
     resume = world.told(last_checkpoint(work / CHECKPOINTS, run) if world.leads() else None)
     trainer.remove_callback(PrinterCallback)
     if world.told(should_stop()):
         raise StoppedError("Training was stopped before its next step. Resume it to go on.")
-    with only_trained_tokens_scored():
+    # Mixed precision rounds what an adapter reads by itself: widened before, it would be the same number again.
+    with only_trained_tokens_scored(), disable_input_dtype_casting(trainer.model, active=trainer.args.bf16):
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     done, planned = trainer.state.global_step, trainer.state.max_steps
     if done < planned:
