@@ -11,7 +11,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from lamsim_core.environment import Clock, Day, Ids, ToolRefusedError, World, parse_day, require_named, tool, view
+from lamsim_core.environment import (
+    Clock,
+    Day,
+    Ids,
+    ToolRefusedError,
+    World,
+    folded,
+    parse_day,
+    require_named,
+    tool,
+    view,
+)
 
 TITLE = "Workshop"
 FAMILY = "home"
@@ -59,7 +70,7 @@ def estimate_wall_paint(
         surface: What the wall is like.
     """
     area = wall_width * wall_height - openings_area
-    if area <= 0:
+    if area < 1e-6:
         raise ToolRefusedError("The doors and windows are as large as the wall; nothing is left to paint.")
     litres = area * coats / coverage * _SURFACES[surface] * 1.05
     return {"painted_area": round(area, 2), "litres": round(litres, 1)}
@@ -109,6 +120,8 @@ def plan_fence_posts(
         soil: What the ground is like.
         closed: Whether the last side meets the first, so that the fence goes all the way round.
     """
+    if closed and max(side_lengths) * 2 >= sum(side_lengths):
+        raise ToolRefusedError("Straight sides of these lengths cannot go all the way round.")
     fields = sum(math.ceil(round(side / max_spacing, 6)) for side in side_lengths)
     length = fence_height + max(0.45, fence_height * _DEPTHS[soil])
     return {"posts": fields if closed else fields + 1, "post_length": round(length, 2)}
@@ -139,7 +152,8 @@ def plan_board_cuts(
             left.append(stock_length_cm - piece)
         else:
             left[place] = round(left[place] - taken, 3)
-    return {"boards": len(left), "cost": round(len(left) * board_price, 2), "left_over_cm": round(sum(left), 1)}
+    over = sum(max(0.0, rest - kerf_mm / 10) for rest in left)  # the last piece of a board is cut off, too
+    return {"boards": len(left), "cost": round(len(left) * board_price, 2), "left_over_cm": round(over, 1)}
 
 
 def _refuse_long(stock_length_cm: int, pieces_cm: list[int]) -> None:
@@ -191,7 +205,8 @@ def find_curing_day(
         readiness: What it has to be ready for.
     """
     days = _CURING[product] * 2 ** ((20 - temperature) / 12) * max(1.0, layer_mm / _LAYERS[product])
-    waited, applied = math.ceil(days * (0.3 if readiness == "light_use" else 1)), parse_day(applied_day)
+    days *= 0.3 if readiness == "light_use" else 1
+    waited, applied = math.ceil(round(days, 6)), parse_day(applied_day)
     if applied.year > 9900:
         raise ToolRefusedError("That is too far away.")
     return {"ready_day": (applied + timedelta(days=waited)).date().isoformat(), "waiting_days": waited}
@@ -314,7 +329,7 @@ def save_cut_list(
         pieces_cm: Length of every piece in centimetres; equal pieces are repeated.
     """
     _refuse_long(stock_length_cm, pieces_cm)
-    if any(str(row["title"]).casefold() == title.casefold().strip() for row in world.rows("cut_lists")):
+    if any(folded(str(row["title"])) == folded(title) for row in world.rows("cut_lists")):
         raise ToolRefusedError(f"There is already a cut list {title[:80]!r}.")
     kept = {"title": title, "wood": wood, "stock_length_cm": stock_length_cm, "pieces_cm": sorted(map(int, pieces_cm))}
     world.insert("cut_lists", {"id": world.new_id("cut"), **kept})
