@@ -87,7 +87,10 @@ def estimate_charging_time(
     fast = max(0, min(target_percent, _SLOW_FROM) - start_percent)
     slow = target_percent - start_percent - fast
     each = battery_kwh / 100 / _CHARGED
-    return {"minutes": round((fast + 2 * slow) * each / charger_kw * 60), "drawn_kwh": round((fast + slow) * each, 2)}
+    minutes = (fast + 2 * slow) * each / charger_kw * 60
+    if minutes > 1e9:
+        raise ToolRefusedError("The charger is far too weak for this battery.")
+    return {"minutes": round(minutes), "drawn_kwh": round((fast + slow) * each, 2)}
 
 
 @tool(mutates=False)
@@ -330,7 +333,10 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
         world.insert("charging_points", {"id": ids("chp"), "name": name, "kw": rng.choice([11, 22, 50, 75, 150])})
         for _ in range(2):
             slot = {"charging_point": name, "licence_plate": _plate(rng), **_moment(world, rng)}
-            world.insert("charging_slots", {"id": ids("slt"), **slot, "minutes": rng.choice([45, 90]), "max_kw": None})
+            minutes = rng.choice([45, 90])
+            while _clash(world, name, parse_moment(f"{slot['day']} {slot['start']}"), minutes) is not None:
+                slot |= _moment(world, rng)
+            world.insert("charging_slots", {"id": ids("slt"), **slot, "minutes": minutes, "max_kw": None})
 
 
 def _plate(rng: random.Random) -> str:
