@@ -35,7 +35,7 @@ _YEARS = range(2005, 2026)  # of the price tables
 def _cents(value: float) -> float:
     if not math.isfinite(value) or abs(value) > 1e12:
         raise ToolRefusedError("The result is too large.")
-    return round(value, 2)
+    return round(value, 2) + 0.0  # never -0.0
 
 
 @tool(mutates=False)
@@ -180,7 +180,7 @@ def find_break_even(
         cost_per_piece: What making or buying a piece costs.
         profit_wanted: A profit that is to be made on top.
     """
-    margin = price_per_piece - cost_per_piece
+    margin = round(price_per_piece - cost_per_piece, 6)
     if margin < 0.0001:
         raise ToolRefusedError("A piece has to be sold for more than it costs.")
     return {"pieces": math.ceil(round((fixed_costs + profit_wanted) / margin, 6))}
@@ -357,7 +357,7 @@ def populate(world: World, rng: random.Random, content: dict[str, Any]) -> None:
         goal = {"name": name, "target": rng.randrange(600, 24000, 100), "monthly": rng.randrange(20, 400, 5)}
         goal |= {"deadline": deadline, "priority": rng.choice(get_args(Priority)), "savers": []}
         world.insert("savings_goals", {"id": ids("gol"), **goal})
-    last_month = (world.now - timedelta(days=30)).strftime("%Y-%m")
+    last_month = (world.now.replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
     for name in rng.sample(content["budgets"], 5):
         world.insert("budgets", {"id": ids("bud"), "name": name})
         for spending in rng.sample(get_args(Spending), 3):
