@@ -112,11 +112,10 @@ def predict_harvest_time(
     """
     if target_cells <= start_cells:
         raise ToolRefusedError("The culture has that many cells from the start.")
-    minutes = math.ceil(doubling_minutes * math.log2(target_cells / start_cells) - 1e-9)
     if seeded_at >= "9000":
         raise ToolRefusedError("That is too far away.")
-    begins = parse_moment(seeded_at) + timedelta(minutes=lag_min)
-    ready = begins + timedelta(minutes=minutes)
+    waits = (lag_min, lag_min + doubling_minutes * math.log2(target_cells / start_cells))
+    begins, ready = (parse_moment(seeded_at) + timedelta(minutes=math.ceil(each - 1e-9)) for each in waits)
     return {"growth_begins": begins.strftime(MOMENT), "ready_at": ready.strftime(MOMENT)}
 
 
@@ -274,7 +273,7 @@ def find_lab_samples(
         collected_until: Last day of collection, YYYY-MM-DD.
         min_grams: Only samples of which at least so many grams are free.
     """
-    first, last = parse_day(collected_from).strftime(DAY), parse_day(collected_until).strftime(DAY)
+    first, last = (parse_day(day).date().isoformat() for day in (collected_from, collected_until))
     found = [
         view(row, "id", "site", "collected_on", "grams_free")
         for row in world.rows("lab_samples")
@@ -296,7 +295,7 @@ def reserve_lab_sample(world: World, sample_id: str, person: Name, grams: Grams,
         needed_on: Day on which it is needed, YYYY-MM-DD.
     """
     row, user = require_row(world, "lab_samples", sample_id, "sample", see="find_lab_samples"), _person(world, person)
-    day, free = parse_day(needed_on).strftime(DAY), int(row["grams_free"])
+    day, free = parse_day(needed_on).date().isoformat(), int(row["grams_free"])
     if day < world.now.strftime(DAY):
         raise ToolRefusedError(f"{day} is over; today is {world.now.strftime(DAY)}.")
     if grams > free:
