@@ -267,7 +267,7 @@ def find_recipes(
     found = [row for row in world.rows("kitchen_recipes") if row["cuisine"] == cuisine and row["diet"] in _DIETS[diet]]
     found = [row for row in found if row["minutes"] <= max_minutes and row["servings"] >= min_servings]
     for word in filter(None, map(folded, excluded_ingredients or [])):
-        found = [row for row in found if not any(word in folded(str(part)) for part in row["ingredients"])]
+        found = [row for row in found if not any(f" {word}" in f" {folded(str(part))}" for part in row["ingredients"])]
     found.sort(key=lambda row: str(row["title"]))
     return [view(row, "id", "title", "minutes", "servings") for row in found[:10]]
 
