@@ -362,11 +362,11 @@ def trade(world: World, rng: random.Random) -> dict[str, Any]:
 
 def event_span(world: World, rng: random.Random) -> dict[str, Any]:
     """A region, a kind of event and two years between which there are two or three, but not all, for task templates."""
-    some = rng.choice(world.rows("almanac_events"))
-    alike = [row for row in world.rows("almanac_events") if view(row, "region", "kind") == view(some, "region", "kind")]
-    years = sorted(int(row["year"]) for row in alike)
-    kept = years[1:] if rng.random() < 0.5 else years[:-1]
-    return {**view(some, "region", "kind"), "start": kept[0] - rng.randint(1, 4), "end": kept[-1] + rng.randint(1, 4)}
+    events = world.rows("almanac_events")
+    about = view(rng.choice(events), "region", "kind")
+    years = sorted(int(row["year"]) for row in events if view(row, "region", "kind") == about)
+    kept, low, high = (years[1:], years[0] + 1, _LAST) if rng.random() < 0.5 else (years[:-1], _FIRST, years[-1] - 1)
+    return {**about, "start": max(low, kept[0] - rng.randint(1, 4)), "end": min(high, kept[-1] + rng.randint(1, 4))}
 
 
 def journey(world: World, rng: random.Random) -> dict[str, Any]:
