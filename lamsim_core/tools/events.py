@@ -56,7 +56,7 @@ def _named(world: World, table: str, name: str, noun: str) -> FrozenRow:
 
 def _refuse_past(world: World, day: str, clock: str = "23:59") -> None:
     if parse_moment(f"{day} {clock}") <= world.now:
-        raise ToolRefusedError(f"{day} is in the past; today is {world.now.strftime(DAY)}.")
+        raise ToolRefusedError(f"{day} {clock} is in the past; it is {world.now.strftime(DAY)} {world.now:%H:%M} now.")
 
 
 def _minutes(clock: str) -> int:
