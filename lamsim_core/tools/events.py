@@ -330,7 +330,10 @@ def populate(world: World, rng: random.Random, content: Told) -> None:
             world.insert("event_shows", {"id": ids("shw"), **row})
     for name in rng.sample(content["museums"], 6):
         prices = {"adult_price": rng.randint(18, 42) / 2, "child_price": rng.randint(5, 14) / 2}
-        prices |= {"senior_price": rng.randint(15, 26) / 2, "tour_fee": rng.randint(9, 22) * 5.0}
+        prices |= {
+            "senior_price": min(prices["adult_price"], rng.randint(15, 26) / 2),
+            "tour_fee": rng.randint(9, 22) * 5.0,
+        }
         group = {"group_from": rng.choice([8, 10, 12]), "group_discount": rng.choice([5, 8, 10, 12, 15])}
         world.insert("event_museums", {"id": ids("mus"), "name": name, **prices, **group})
     for name in rng.sample(content["halls"], 6):
@@ -341,8 +344,10 @@ def populate(world: World, rng: random.Random, content: Told) -> None:
         row = {"name": name, "meets": meets, "fee": rng.randint(90, 460) / 2, "min_age": low, "max_age": low + 30}
         places = {level: rng.choice([0, 1, 3, 8]) for level in get_args(Level)}
         world.insert("event_courses", {"id": ids("crs"), **row, "places": places})
-    for guest in rng.sample(world.rows("event_guests"), 5):
-        show, hall = rng.choice(world.rows("event_shows")), rng.choice(world.rows("event_halls"))
+    for guest, hall in zip(
+        rng.sample(world.rows("event_guests"), 5), rng.sample(world.rows("event_halls"), 5), strict=True
+    ):
+        show = rng.choice(world.rows("event_shows"))
         seat = {"show_id": show["id"], "section": rng.choice(sorted(_SECTIONS)), "seats": rng.randint(1, 5)}
         held = {"holder": guest["name"], "email": guest["email"], "box_office": rng.random() < 0.3}
         world.insert("event_reservations", {"id": ids("res"), **seat, **held})

@@ -145,6 +145,9 @@ def test_populated_worlds_hold_their_invariants(seed: int) -> None:
     assert all(f"{world.now:%Y-%m-%d %H:%M}" < row["starts"] for row in shows)
     for table, number in (("museums", 6), ("halls", 6), ("courses", 10), ("guests", 12)):
         assert len({row["name"] for row in world.rows(f"event_{table}")}) == number
+    assert all(row["child_price"] < row["adult_price"] >= row["senior_price"] for row in world.rows("event_museums"))
+    rentals = [(row["hall_id"], row["day"]) for row in world.rows("event_rentals")]
+    assert len(set(rentals)) == len(rentals) == 5
     squad: Any = get_category("events").makers["squad"](world, random.Random(seed))
     people = {"players": squad["players"], "strengths": squad["strengths"], "team_count": squad["teams"]}
     drawn = result(Environment(world, get_category("events").tools), "draw_balanced_teams", **people)
