@@ -17,11 +17,12 @@ Target = Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or empty f
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the shell."""
-    group = typer.Typer(help="List, export, merge, delete and ship trained adapters.", no_args_is_help=True)
+    group = typer.Typer(help="List, export, keep, merge, delete and ship trained adapters.", no_args_is_help=True)
     app.add_typer(group, name="adapters")
     command(group, "list")(list_all)
     command(group, "show")(show)
     command(group, "export")(export)
+    command(group, "keep")(keep)
     command(group, "merge")(merge)
     command(group, "delete")(delete)
     command(group, "ship")(ship)
@@ -122,6 +123,18 @@ def export(name: Named, folder: Target) -> Report:
     return Report(
         {"adapter": name, "folder": str(folder.absolute()), "files": files},
         [f"{name} is in {folder.absolute()}: {', '.join(files)}. Its README says how to load it."],
+    )
+
+
+def keep(job: Annotated[str, typer.Argument(metavar="JOB", help="A training job that was stopped.")]) -> Report:
+    """Make an adapter of what a stopped training has learnt so far; the training ends with it."""
+    from lamsim_core.train.job import keep as keep_learnt
+
+    adapter = keep_learnt(get_settings(), job)
+    steps, planned = adapter.metrics["steps"], adapter.metrics["steps_planned"]
+    return Report(
+        adapter.model_dump(mode="json"),
+        [f"{adapter.name} ({adapter.id}) is what was learnt in {steps:.0f} of {planned:.0f} steps."],
     )
 
 

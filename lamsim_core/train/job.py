@@ -9,6 +9,8 @@ from lamsim_core.canonical import content_hash
 from lamsim_core.curate.datasets import get_dataset, load_rows
 from lamsim_core.errors import InvalidInputError, StoppedError, TrainingError
 from lamsim_core.jobs.context import JobContext
+from lamsim_core.jobs.job import ACTIVE
+from lamsim_core.jobs.reading import read_job_folder
 from lamsim_core.models.folder import Manifest
 from lamsim_core.models.listing import NAME_PATTERN
 from lamsim_core.models.loading import load_tokenizer, model_folder
@@ -21,7 +23,7 @@ from lamsim_core.train.doctor import require_sound
 from lamsim_core.train.methods import require_fit, tokenize, train
 from lamsim_core.train.preflight import trainable
 from lamsim_core.train.rows import TokenRows
-from lamsim_core.train.running import finished_steps, optimizer_steps
+from lamsim_core.train.running import Trained, finished_steps, kept, optimizer_steps
 from lamsim_core.train.start import Start, open_start, shaped_like
 
 
@@ -139,6 +141,10 @@ def _train(context: JobContext, params: TrainParams) -> Adapter:
         start=start.folder if start else None,
     )
     _require_free(settings, params.name)
+    return _publish(settings, params, ready, trained, context.job.id)
+
+
+def _publish(settings: Settings, params: TrainParams, ready: Prepared, trained: Trained, job: str) -> Adapter:
     return publish(
         settings,
         trained,
@@ -148,9 +154,39 @@ def _train(context: JobContext, params: TrainParams) -> Adapter:
         dataset=ready.dataset,
         recipe=ready.recipe,
         tokenizer=ready.tokenizer,
-        job=context.job.id,
-        start=start.record if start else None,
+        job=job,
+        start=ready.start.record if ready.start else None,
     )
+
+
+def keep(settings: Settings, job_id: str) -> Adapter:
+    """Publish what a stopped training had learnt at its newest checkpoint. Resumed, the job then ends with that adapter.
+
+    Raises:
+        NotFoundError: there is no such job.
+        InvalidInputError: it is no training, is at work, has published already, or its name was taken.
+        TrainingError: it saved no checkpoint that can be used.
+    """
+    reading = read_job_folder(settings, job_id)
+    if reading.job.kind != "train" or reading.status.state in ACTIVE:
+        what = (
+            "is at work: stop it first"
+            if reading.job.kind == "train"
+            else f"is no training but of kind {reading.job.kind!r}"
+        )
+        raise InvalidInputError(f"Job {job_id} {what}.")
+    if (adapter := published_by(settings, job_id)) is not None:
+        raise InvalidInputError(f"Job {job_id} has published the adapter {adapter.name!r} already.")
+    params = TrainParams.model_validate(reading.job.params)
+    _require_free(settings, params.name)
+    ready = prepare(settings, params)
+    trained = kept(settings.jobs / job_id, ready.run)
+    planned = optimizer_steps(len(ready.tokens.rows), ready.recipe)
+    adapter = _publish(
+        settings, params, ready, trained._replace(metrics=trained.metrics | {"steps_planned": planned}), job_id
+    )
+    _record(settings, adapter)
+    return adapter
 
 
 def help_train(settings: Settings, params: TrainParams) -> None:

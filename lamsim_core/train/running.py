@@ -1,5 +1,6 @@
 """What every method of training shares: the order of rows, the model with its adapter, settings, the run to its end."""
 
+import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -190,6 +191,19 @@ def run_to_end(trainer: Any, work: Path, run: str, should_stop: Callable[[], boo
     if world.leads():
         trainer.model.save_pretrained(adapter, safe_serialization=True)
     return Trained(adapter, _metrics(trainer.state.log_history))
+
+
+def kept(work: Path, run: str) -> Trained:
+    """What was learnt up to the newest sound checkpoint of a run.
+
+    Raises:
+        TrainingError: there is none, or its loss is not a number.
+    """
+    checkpoint = last_checkpoint(work / CHECKPOINTS, run)
+    if checkpoint is None:
+        raise TrainingError("There is no checkpoint of this training that can be used. Resume it, and stop it later.")
+    state = json.loads((checkpoint / "trainer_state.json").read_bytes())
+    return Trained(checkpoint, _metrics(state["log_history"]))
 
 
 @contextmanager

@@ -8,7 +8,9 @@ import pytest
 
 from lamsim_core.errors import InvalidInputError, LamsimError, ModelError, StoppedError, TrainingError
 from lamsim_core.jobs.context import JobContext
-from lamsim_core.jobs.job import Job
+from lamsim_core.jobs.creation import create_folder, new_job
+from lamsim_core.jobs.folder import write_record
+from lamsim_core.jobs.job import Job, JobStatus
 from lamsim_core.jobs.runner import run_inline
 from lamsim_core.models.backend import Completion, Message
 from lamsim_core.models.folder import file_sha256
@@ -161,6 +163,24 @@ def test_a_stopped_job_goes_on_where_it_was(tiny: Settings, dataset: Dataset) ->
     assert result["metrics"] == whole["metrics"]
     one, two = (adapter.weights_sha256 for adapter in published(tiny))
     assert one == two
+
+
+def test_what_a_stopped_job_has_learnt_can_be_kept(tiny: Settings, dataset: Dataset) -> None:
+    job = create_folder(tiny, new_job("train", train_params(dataset), label="t"), group=False)
+    with pytest.raises(InvalidInputError, match="at work"):
+        subject.keep(tiny, job.id)
+    write_record(tiny.jobs / job.id / "status.json", JobStatus(state="stopped", updated=job.created))
+    with pytest.raises(TrainingError, match="checkpoint"):
+        subject.keep(tiny, job.id)
+    with pytest.raises(StoppedError, match="Resume"):
+        subject.run(Impatient(tiny, job))
+    adapter = subject.keep(tiny, job.id)
+    assert (adapter.name, adapter.job) == ("mine", job.id)
+    assert (adapter.metrics["steps"], adapter.metrics["steps_planned"]) == (3, 4)
+    assert reply(tiny, "mine")
+    assert subject.run(JobContext(tiny, job))["adapter"] == adapter.id
+    with pytest.raises(InvalidInputError, match="already"):
+        subject.keep(tiny, job.id)
 
 
 def test_a_job_that_was_killed_after_publishing_publishes_nothing_twice(tiny: Settings, dataset: Dataset) -> None:
