@@ -120,7 +120,7 @@ class Dawdling:
     def reply(
         self, task: Task, steps: Sequence[Step], seed: int, should_stop: Callable[[], bool]
     ) -> Iterator[str | Completion]:
-        said = "<tool_call>{</tool_call>" if seed % 2 else "Done."
+        said = "<tool_call>{</tool_call>" if seed % 16 else "Done."
         for piece in said:
             time.sleep(0.005)
             if should_stop():

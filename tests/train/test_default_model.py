@@ -20,7 +20,7 @@ pytestmark = pytest.mark.model
 
 def test_two_steps_change_what_it_says(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    dataset = freeze_rows(settings, [to_row(attempt(task)) for task in tasks(2)])
+    dataset = freeze_rows(settings, [to_row(attempt(task), spare_tools=0) for task in tasks(2)])
     recipe = Recipe(max_optimizer_steps=2, epochs=1, batch_size=1, gradient_accumulation=1, learning_rate=5e-3)
     counted = preflight(settings, dataset.id, DEFAULT_MODEL, recipe)
     assert (counted.kept, counted.steps) == (2, 2)

@@ -59,10 +59,14 @@ def _broken_values(schema: Mapping[str, Any], value: Any) -> Iterator[tuple[str,
     for other in _OF_ANOTHER_TYPE.get(schema.get("type", ""), ()):
         yield (f"{other!r} for a {schema['type']}", "argument_type", "", other)
     if "enum" in schema:
-        yield ("not in the list", "argument_enum", "", _NO_SUCH)
-        shouted = str(schema["enum"][0]).upper()
-        if shouted not in schema["enum"]:
-            yield ("another case", "argument_enum", "", shouted)
+        known = schema["enum"]
+        if all(isinstance(each, str) for each in known):
+            yield ("not in the list", "argument_enum", "", _NO_SUCH)
+            shouted = known[0].upper()
+            if shouted not in known:
+                yield ("another case", "argument_enum", "", shouted)
+        else:
+            yield ("not in the list", "argument_enum", "", max(known) + 1)
     for what, other in _out_of_bounds(schema, value):
         yield (what, "argument_format", "", other)
     if "items" in schema:
