@@ -49,11 +49,7 @@ def run(context: JobContext) -> dict[str, Any]:
         StoppedError: a stop was asked for; what was learnt is saved.
         TrainingError: there is nothing to train on, or training failed.
     """
-    try:
-        params = TrainParams.model_validate(context.params)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInputError(f"Training: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+    params = _asked(context.params)
     adapter = published_by(context.settings, context.job.id)
     if adapter is None:
         _require_free(context.settings, params.name)
@@ -62,6 +58,14 @@ def run(context: JobContext) -> dict[str, Any]:
             adapter = _train(context, params)
     _record(context.settings, adapter)
     return {"adapter": adapter.id, "name": adapter.name, "metrics": adapter.metrics}
+
+
+def _asked(params: Any) -> TrainParams:
+    try:
+        return TrainParams.model_validate(params)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInputError(f"Training: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
 
 
 def _require_free(settings: Settings, name: str) -> None:
@@ -177,7 +181,7 @@ def keep(settings: Settings, job_id: str) -> Adapter:
         raise InvalidInputError(f"Job {job_id} {what}.")
     if (adapter := published_by(settings, job_id)) is not None:
         raise InvalidInputError(f"Job {job_id} has published the adapter {adapter.name!r} already.")
-    params = TrainParams.model_validate(reading.job.params)
+    params = _asked(reading.job.params)
     _require_free(settings, params.name)
     ready = prepare(settings, params)
     trained = kept(settings.jobs / job_id, ready.run)

@@ -7,16 +7,17 @@ import streamlit as st
 
 from lamsim_core.errors import NotFoundError
 from lamsim_core.jobs import supervisor
-from lamsim_core.jobs.job import ACTIVE, Job, JobStatus
+from lamsim_core.jobs.job import ACTIVE, RESUMABLE, Job, JobStatus
 from lamsim_core.jobs.output import Number
 from lamsim_core.models.registry import adapter_folders
 from lamsim_core.records import Adapter, Recipe, Split
 from lamsim_core.settings import Settings
 from lamsim_core.tasks.splits import seed_range
+from lamsim_core.train.adapters import published_by
 from lamsim_core.train.methods import METHODS
 from lamsim_core.ui.charts import draw_chart
 from lamsim_core.ui.curves import Point, curve
-from lamsim_core.ui.draw import chip, clean, failure, label
+from lamsim_core.ui.draw import chip, clean, failure, guard, label
 from lamsim_core.ui.jobs import Jobs, chosen_job
 from lamsim_core.ui.measuring import measure_button
 from lamsim_core.ui.page import Studio, link
@@ -88,6 +89,25 @@ def draw_run(studio: Studio, job: Job, status: JobStatus) -> None:
         with column:
             figure = curve(known[name], title=measure.title, x_title="Step", smoothed=True, percent=measure.percent)
             draw_chart(figure, key=f"{name}.{job.id}", alt=f"{measure.title} over the steps")
+    if status.state in RESUMABLE and published_by(studio.settings, job.id) is None:
+        _keep_button(studio.settings, job)
+
+
+def _keep_button(settings: Settings, job: Job) -> None:
+    if not st.button(
+        "Keep as it is",
+        key=f"keep.{job.id}",
+        icon=":material/save:",
+        help="Makes an adapter of what was learned up to the last checkpoint. The training ends with it.",
+    ):
+        return
+    from lamsim_core.train.job import keep
+
+    with guard():
+        with st.spinner("Reading the dataset and the checkpoint"):
+            adapter = keep(settings, job.id)
+        show_adapter(adapter.id)
+        st.rerun()
 
 
 def what_to_show(settings: Settings, jobs: Jobs) -> tuple[str | None, Adapter | None]:

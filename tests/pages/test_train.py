@@ -12,6 +12,7 @@ from lamsim_core.jobs.folder import METRICS, job_folder
 from lamsim_core.models.registry import adapter_folders
 from lamsim_core.records import Adapter, Dataset, DatasetKind, Recipe
 from lamsim_core.settings import Settings
+from lamsim_core.train import job as train_job
 from lamsim_core.train.preflight import Preflight
 from lamsim_core.train.presets import PRESETS
 from lamsim_core.ui import forms, training
@@ -144,8 +145,10 @@ def test_the_dataset_in_the_address_is_chosen(home: Settings) -> None:
 
 
 @pytest.mark.usefixtures("counted")
-def test_a_run_shows_its_curves_and_offers_to_resume(home: Settings) -> None:
-    standing_dataset(home)
+def test_a_run_shows_its_curves_and_offers_to_resume_or_keep_it(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = standing_dataset(home)
     job = standing_job(home, "train", "stopped", done=3, total=9)
     numbers = {"token_accuracy": 0.3, "tokens_per_second": 400.0, "learning_rate": 6e-4}
     lines = [json.dumps({"step": step, "loss": 3.0 / step, **numbers}) for step in (1, 2, 3, 2, 3)]
@@ -159,6 +162,19 @@ def test_a_run_shows_its_curves_and_offers_to_resume(home: Settings) -> None:
     }
     assert len(app.get("plotly_chart")) == 2
     assert not app.button(key=f"resume.{job.id}").disabled
+    monkeypatch.setattr(train_job, "keep", lambda settings, given: standing_adapter(settings, dataset))
+    app.button(key=f"keep.{job.id}").click().run()
+    assert "mine\\-1" in [heading.value for heading in app.subheader]
+
+
+@pytest.mark.usefixtures("counted")
+def test_a_run_that_cannot_be_kept_says_why(home: Settings) -> None:
+    standing_dataset(home)
+    job = standing_job(home, "train", "stopped", done=1, total=9)
+    (job_folder(home, job.id) / METRICS).write_text(json.dumps({"step": 1, "loss": 3.0}) + "\n", encoding="utf-8")
+    app = open_page(PAGE, job=job.id)
+    app.button(key=f"keep.{job.id}").click().run()
+    assert "Training: dataset" in texts(app)
 
 
 @pytest.mark.usefixtures("counted")
