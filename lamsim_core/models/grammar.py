@@ -98,6 +98,16 @@ def check_grammars(offered: Iterable[Sequence[ToolSchema]]) -> None:
                     raise InvalidInputError(_refusal(tool.name, reason))
 
 
+def constrainable(tools: Sequence[ToolSchema]) -> bool:
+    """Whether replies can be constrained where these tools are offered."""
+    try:
+        reply_grammar(tools)
+        check_grammars([tools])
+    except InvalidInputError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=4096)
 def _why_not(schema: str) -> str:
     """Why llguidance cannot follow the schema of a value; empty when it can."""

@@ -7,7 +7,7 @@ import typer
 from lamsim_core.settings import Settings, get_settings
 from lamsim_core.shell.foreground import progress_bar, run_in_foreground
 from lamsim_core.shell.output import FAILED, Report, Table, command, say
-from lamsim_core.shell.runs import Batch, Quantisation
+from lamsim_core.shell.runs import Batch, Constrained, Quantisation
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +27,7 @@ def bfcl(
     max_new_tokens: Annotated[
         int, typer.Option("--max-new-tokens", min=1, max=4096, help="Tokens a model may write in one reply.")
     ] = 400,
+    constrained: Constrained = False,
     quantisation: Quantisation = None,
     batch: Batch = None,
     self_test: Annotated[
@@ -53,6 +54,7 @@ def bfcl(
         "categories": list(wanted),
         "limit": limit,
         "max_new_tokens": max_new_tokens,
+        "constrained": constrained,
         "quantisation": quantisation,
         **({} if batch is None else {"batch": batch}),
     }
@@ -69,12 +71,19 @@ def bfcl(
         )
         for row in report.categories
     ]
-    broken = sum(row.passed_broken for row in report.categories)
+    broken, free = (
+        sum(each) for each in zip(*((row.passed_broken, row.free) for row in report.categories), strict=True)
+    )
     return Report(
         {"job": job, **report.model_dump(mode="json")},
         [
             Table(("category", "passed", "rate", "95 % interval", "seconds", "what is wrong"), rows),
             *([f"{broken} passed by a call that could not be read, which counts as none."] if broken else []),
+            *(
+                [f"{free} were asked freely, because the schema of a function does not allow to constrain it."]
+                if free
+                else []
+            ),
             f"{report.package}, job {job}.",
         ],
     )

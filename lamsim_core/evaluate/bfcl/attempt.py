@@ -14,6 +14,7 @@ from lamsim_core.evaluate.bfcl.rules import Call, Fault, check_calls
 from lamsim_core.evaluate.bfcl.schemas import Offer, offer
 from lamsim_core.evaluate.bfcl.turns import Match
 from lamsim_core.models.backend import Backend, Completion, Message, PromptTooLongError
+from lamsim_core.models.grammar import constrainable
 from lamsim_core.records import Sampling
 
 INFERENCE_ERROR = "inference_error"
@@ -38,7 +39,7 @@ class Attempt:
         Args:
             item: the task.
             backend: the model.
-            sampling: how replies are drawn.
+            sampling: how replies are drawn. Where calls are to be constrained and a schema does not allow it, they are free.
             pack: from ``ensure_pack``.
             plain_names: whether the names of tools have to be plain (``schemas.offer``).
             should_stop: asked while a reply is written.
@@ -50,6 +51,7 @@ class Attempt:
         self._plain_names = plain_names
         self._should_stop = should_stop
         self._functions = list(item.functions)
+        self._free = False
         self._offer = self._offered()
         self._messages: list[Message] = []
         self._completions: list[Completion] = []
@@ -74,6 +76,7 @@ class Attempt:
             error=None if fault is None else fault.kind,
             message="" if fault is None else fault.message[:2000],
             broken=self._broken,
+            free=self._free,
             replies=tuple(completion.text for completion in self._completions),
             prompt_tokens=sum(completion.usage.prompt_tokens for completion in self._completions),
             completion_tokens=sum(completion.usage.completion_tokens for completion in self._completions),
@@ -111,7 +114,11 @@ class Attempt:
         return None
 
     def _offered(self) -> Offer:
-        return offer(self._functions, plain_names=self._plain_names)
+        offered = offer(self._functions, plain_names=self._plain_names)
+        if self._sampling.constrained and not constrainable(offered.tools):
+            self._free = True
+            self._sampling = self._sampling.model_copy(update={"constrained": False})
+        return offered
 
     def _hear(self, said: Sequence[Message]) -> None:
         """Add what is said before a turn; a task's own system text follows the product's."""

@@ -22,7 +22,7 @@ from lamsim_core.evaluate.bfcl.results import BfclReport, Result, ResultsFile, c
 from lamsim_core.jobs.context import JobContext
 from lamsim_core.jobs.folder import job_folder, read_record, write_record
 from lamsim_core.models.backend import Backend
-from lamsim_core.models.registry import get_model, open_backend, reached
+from lamsim_core.models.registry import get_model, open_backend, reached, require_constrainable
 from lamsim_core.models.scripted import ScriptedBackend
 from lamsim_core.records import PolicyInfo, Record, Sampling
 from lamsim_core.settings import Settings
@@ -48,6 +48,8 @@ class BfclParams(Record):
     """Tasks of each category at most, evenly spread over it."""
     max_new_tokens: int = Field(default=400, ge=1, le=4096)
     """In one reply; the longest expected ones have about 350."""
+    constrained: bool = False
+    """Whether calls can be written in their right form only."""
     quantisation: str | None = None
     batch: int = Field(default=8, ge=1, le=256)
     """Tasks done at the same time."""
@@ -69,7 +71,7 @@ def run(context: JobContext) -> dict[str, Any]:
         StoppedError: it was stopped; finished tasks are kept.
     """
     params = context.read(BfclParams)
-    needs_memory = _needs_memory(context.settings, params.model)
+    needs_memory = _needs_memory(context.settings, params)
     context.progress(0, 0, "Looking for the benchmark's files.")
     pack = ensure_pack(context.settings, lambda sentence: context.progress(0, 0, sentence))
     work = _Run(context, params, pack)
@@ -93,13 +95,15 @@ def run(context: JobContext) -> dict[str, Any]:
     }
 
 
-def _needs_memory(settings: Settings, name: str) -> bool:
-    """Whether the model takes turns with other jobs; finds out now whether it is there at all."""
-    if name == DO_NOTHING:
+def _needs_memory(settings: Settings, params: BfclParams) -> bool:
+    """Whether the model takes turns with other jobs; finds out now whether it is there and can do what is asked."""
+    if params.model == DO_NOTHING:
         return False
-    entry = reached(get_model(settings, name))
+    entry = reached(get_model(settings, params.model))
     if not entry.available:
-        raise ModelError(f"The model {name} is not available. {entry.why_not}")
+        raise ModelError(f"The model {params.model} is not available. {entry.why_not}")
+    if params.constrained:
+        require_constrainable(entry)
     return entry.needs_memory
 
 
@@ -110,7 +114,7 @@ class _Run:
         self._context = context
         self._params = params
         self._pack = pack
-        self._sampling = Sampling(max_new_tokens=params.max_new_tokens)
+        self._sampling = Sampling(max_new_tokens=params.max_new_tokens, constrained=params.constrained)
         every = {category: load_items(pack, category) for category in expand(params.categories)}
         self._sizes = {category: len(items) for category, items in every.items()}
         self._items = {category: spread(items, params.limit) for category, items in every.items()}

@@ -24,6 +24,8 @@ class Result(Record):
     """The same as a sentence. May quote the model."""
     broken: bool = False
     """Whether a reply held a call that could not be read."""
+    free: bool = False
+    """Whether it was to be constrained and was asked freely, because the schema of a function does not allow it."""
     replies: tuple[str, ...] = ()
     """What the model wrote, raw."""
     prompt_tokens: int = 0
@@ -84,6 +86,8 @@ class CategoryResult(Record):
     """How often each kind of fault was the first, by the benchmark's names; the most frequent first."""
     passed_broken: int
     """Passed with a call that could not be read: possible only where no call is right, as by the official rules."""
+    free: int = 0
+    """Tasks that were to be constrained and were asked freely."""
     prompt_tokens: int
     completion_tokens: int
     seconds: float
@@ -117,6 +121,7 @@ def category_result(category: str, size: int, planned: int, results: Sequence[Re
         high=high,
         errors=dict(errors.most_common()),
         passed_broken=sum(result.passed and result.broken for result in results),
+        free=sum(result.free for result in results),
         prompt_tokens=sum(result.prompt_tokens for result in results),
         completion_tokens=sum(result.completion_tokens for result in results),
         seconds=sum(result.seconds for result in results),

@@ -1,6 +1,7 @@
 """One task put to a model: the prompt, the reading of the reply, the verdict."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from lamsim_core.evaluate.bfcl.attempt import Attempt
 from lamsim_core.evaluate.bfcl.items import Item, load_items
 from lamsim_core.evaluate.bfcl.perturb import right_answer
 from lamsim_core.evaluate.bfcl.results import Result
-from lamsim_core.models.backend import Backend, Message, PromptTooLongError
+from lamsim_core.models.backend import Backend, Completion, Message, PromptTooLongError
 from lamsim_core.models.scripted import ScriptedBackend
-from lamsim_core.records import Sampling
+from lamsim_core.records import Sampling, ToolSchema
 from tests.evaluate.bfcl.acting import knowing, written
 
 CALL = '<tool_call>\n{"name": "x", "arguments": {}}\n</tool_call>'
@@ -30,6 +31,34 @@ def tried(
 ) -> Result:
     sampling = Sampling(max_new_tokens=4000)
     return Attempt(item, backend, sampling, pack=pack, plain_names=plain_names, should_stop=should_stop).run()
+
+
+class Noting(ScriptedBackend):
+    """Notes whether its replies were to be constrained."""
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema],
+        sampling: Sampling,
+        seed: int,
+        should_stop: Callable[[], bool],
+    ) -> Iterator[str | Completion]:
+        self.constrained = sampling.constrained
+        return super().stream(messages, tools, sampling, seed, should_stop)
+
+
+def test_calls_are_constrained_where_the_schemas_allow_it(pack: Path) -> None:
+    items = [load_items(pack, "simple_python")[0], load_items(pack, "parallel")[0]]
+    lacking = {**items[1].functions[0]["parameters"], "required": ["nowhere"]}
+    items[1] = replace(items[1], functions=({**items[1].functions[0], "parameters": lacking},))
+    found = []
+    for item in items:
+        backend = Noting(lambda _: CALL)
+        sampling = Sampling(max_new_tokens=100, constrained=True)
+        result = Attempt(item, backend, sampling, pack=pack, plain_names=False, should_stop=lambda: False).run()
+        found.append((backend.constrained, result.free))
+    assert found == [(True, False), (False, True)]
 
 
 @pytest.fixture(scope="module")
