@@ -71,9 +71,8 @@ def bfcl(
         )
         for row in report.categories
     ]
-    broken, free = (
-        sum(each) for each in zip(*((row.passed_broken, row.free) for row in report.categories), strict=True)
-    )
+    broken = sum(row.passed_broken for row in report.categories)
+    free = sum(row.free for row in report.categories)
     return Report(
         {"job": job, **report.model_dump(mode="json")},
         [
