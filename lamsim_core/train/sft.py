@@ -6,7 +6,7 @@ from typing import Any
 
 from lamsim_core.models.loading import quiet, use_own_cores
 from lamsim_core.records import Recipe
-from lamsim_core.train.as_given import trainer_class
+from lamsim_core.train import as_given, together
 from lamsim_core.train.callbacks import Report, make_callback
 from lamsim_core.train.rows import TokenRow
 from lamsim_core.train.running import Trained, assemble, order, run_to_end
@@ -44,13 +44,13 @@ def train(
         TrainingError: the loss is not a number any more.
     """
     from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTConfig
 
     quiet()
     use_own_cores()
-    chosen = order([row.cost for row in rows], recipe)
+    chosen = order([row.cost for row in rows], recipe, together.families(rows))
     held, common = assemble(rows, base, recipe, work, start)
-    trainer = (SFTTrainer if recipe.through_prompt else trainer_class())(
+    trainer = (together if recipe.through_prompt else as_given).trainer_class()(
         **held,
         args=SFTConfig(**common, dataset_kwargs={"skip_prepare_dataset": True}),
         train_dataset=Dataset.from_dict(
