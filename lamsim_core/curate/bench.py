@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lamsim_core.agent.policy import GoldPolicy
 from lamsim_core.canonical import new_id
-from lamsim_core.curate.freezing import freeze, row_maker
+from lamsim_core.curate.freezing import freeze, rows_maker
 from lamsim_core.curate.presets import fill_in
 from lamsim_core.explore.engine import explore
 from lamsim_core.records import Record, Selection
@@ -77,7 +77,7 @@ def bench_curate(home: Path, tasks: int, *, on_progress: Callable[[str], None] =
         with timed("project them into the index"):
             store.index.sync()
         with timed("load what makes rows"):
-            row_maker(Selection())
+            rows_maker(Selection())
         with timed("choose, by the balanced preset"):
             filled = fill_in("balanced", store)
         with timed("choose again and freeze"):

@@ -152,6 +152,9 @@ def _general_rules(selection: Selection) -> dict[str, str]:
         "tools a row shows": "all"
         if selection.spare_tools is None
         else f"the needed and up to {selection.spare_tools} more",
+        "rows of one world": "each with tools of its own"
+        if selection.share_tools is None
+        else f"up to {selection.share_tools} with the same tools",
         "trained on": WEIGHED[selection.weigh],
     }
 

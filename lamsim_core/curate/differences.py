@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from lamsim_core.curate.card import read_card, rules_of
 from lamsim_core.curate.folder import CARD, LEFT_OUT, dataset_folder, get_dataset, rows_digest
-from lamsim_core.curate.freezing import ToRow, make_rows, row_maker
+from lamsim_core.curate.freezing import ToRow, make_rows
 from lamsim_core.curate.select import LeftOut
 from lamsim_core.errors import InvalidInputError
 from lamsim_core.records import Dataset, Record
@@ -95,7 +95,7 @@ def rebuild(store: Store, dataset: Dataset, *, to_row: ToRow | None = None) -> R
         store,
         origin.selection,
         origin.kind,
-        to_row=to_row or row_maker(origin.selection),
+        to_row=to_row,
         as_of=origin.created,
         members=frozenset(dataset.members),
     )

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -14,14 +14,16 @@ from lamsim_core.canonical import canonical_json, new_id, now
 from lamsim_core.curate.card import card
 from lamsim_core.curate.folder import CARD, LEFT_OUT, RECORD, ROWS, list_datasets, rows_digest
 from lamsim_core.curate.mining import mine
-from lamsim_core.curate.select import DAMAGED, HELD_OUT, Chosen, LeftOut, choose, held_out
+from lamsim_core.curate.select import DAMAGED, HELD_OUT, LeftOut, choose, held_out
 from lamsim_core.errors import DamagedRecordError, InvalidInputError, StoreWriteError
 from lamsim_core.records import Dataset, DatasetKind, Selection, Trajectory
 from lamsim_core.store import Store
-from lamsim_core.store.queries import get_trajectory
+from lamsim_core.store.queries import TrajectoryRow, get_trajectory
 
 ToRow = Callable[[Trajectory], dict[str, Any]]
 """Makes the training row of a trajectory."""
+ToRows = Callable[[Sequence[Trajectory]], list[dict[str, Any]]]
+"""Makes the rows of trajectories at tasks of one world, in their order."""
 
 _NAME = re.compile(r"\w[\w .+-]{0,79}")
 HEADINGS = ("category", "template", "policy", "calls", "kind")
@@ -33,6 +35,7 @@ _HOW: dict[DatasetKind, str] = {
     "labels": "Labels need passes and failures of a model: explore more, or ask for no balance.",
 }
 _ROW_MAKER = "lamsim_core.train.rows"
+_SHARING = "lamsim_core.train.shared_tools"
 
 
 def freeze(
@@ -60,14 +63,13 @@ def freeze(
         )
     if kind != "sft" and selection.weigh == "all":
         raise InvalidInputError("Only whole attempts can be unfiltered; pairs and labels hold what was verified.")
-    if kind != "sft" and selection.spare_tools is not None:
+    if kind != "sft" and (selection.spare_tools is not None or selection.share_tools is not None):
         raise InvalidInputError(
-            "Only rows of whole attempts can show fewer tools; pairs and labels show what was offered."
+            "Only rows of whole attempts can show other tools; pairs and labels show what was offered."
         )
-    make = to_row or row_maker(selection)
     settings = store.settings
     created = now()
-    content = make_rows(store, selection, kind, to_row=make)
+    content = make_rows(store, selection, kind, to_row=to_row)
     dataset_id = new_id("ds")
     draft = settings.datasets / f".{dataset_id}.tmp"
     try:
@@ -101,12 +103,16 @@ def freeze(
     return dataset
 
 
-def row_maker(selection: Selection) -> ToRow:
-    """Makes training rows, weighed and with as many tools as the selection says.
+def rows_maker(selection: Selection, to_row: ToRow | None = None) -> ToRows:
+    """Makes training rows, weighed and with the tools the selection says.
 
-    It lies in the layer above, which reads datasets: it is found by name, as job handlers are.
+    That lies in the layer above, which reads datasets: it is found by name, as job handlers are.
     """
-    return partial(import_module(_ROW_MAKER).to_row, weigh=selection.weigh, spare_tools=selection.spare_tools)
+    weigh, spare, share = selection.weigh, selection.spare_tools, selection.share_tools
+    if share is not None and to_row is None:
+        return partial(import_module(_SHARING).to_rows, weigh=weigh, spare_tools=spare, share=share)
+    make = to_row or partial(import_module(_ROW_MAKER).to_row, weigh=weigh, spare_tools=spare)
+    return lambda trajectories: [make(trajectory) for trajectory in trajectories]
 
 
 class Made(NamedTuple):
@@ -138,33 +144,52 @@ def make_rows(
     selection: Selection,
     kind: DatasetKind,
     *,
-    to_row: ToRow,
+    to_row: ToRow | None = None,
     as_of: str | None = None,
     members: Collection[str] = frozenset(),
 ) -> Content:
-    """The rows of a selection, of whichever kind. ``as_of`` and ``members`` are those of ``curate.select.select``."""
+    """The rows of a selection, of whichever kind.
+
+    ``to_row`` is that of ``freeze``, ``as_of`` and ``members`` are those of ``curate.select.select``.
+    """
     if kind == "sft":
         chosen = choose(store, selection, as_of=as_of, members=members)
-        return Content(chosen.out, _whole_attempts(store, chosen, to_row), HEADINGS, {})
+        made = _whole_attempts(store, _worlds(chosen.rows, selection), rows_maker(selection, to_row))
+        return Content(chosen.out, made, HEADINGS, {})
     mined = mine(store, selection, kind, as_of=as_of, members=members)
     rows = (Made(row.line, row.members, tuple(row.facts)) for row in mined.rows)
     headings = ("pair", "chosen_by", *HEADINGS) if kind == "preference" else ("label", *HEADINGS)
     return Content(tuple(mined.out), rows, tuple(each for each in headings if each != "calls"), mined.dropped)
 
 
-def _whole_attempts(store: Store, chosen: Chosen, to_row: ToRow) -> Iterator[Made | LeftOut]:
+def _worlds(rows: Sequence[TrajectoryRow], selection: Selection) -> list[list[TrajectoryRow]]:
+    """The trajectories whose rows are made together: those of one world where they share tools, else each by itself."""
+    if selection.share_tools is None:
+        return [[row] for row in rows]
+    worlds: dict[tuple[str, int], list[TrajectoryRow]] = {}
+    for row in rows:
+        worlds.setdefault((row.category, row.task_seed), []).append(row)
+    return list(worlds.values())
+
+
+def _whole_attempts(
+    store: Store, worlds: Sequence[Sequence[TrajectoryRow]], to_rows: ToRows
+) -> Iterator[Made | LeftOut]:
     """The row of each trajectory chosen, or why it cannot enter after all."""
-    for row in chosen.rows:
-        try:
-            trajectory = get_trajectory(store.index, row.id)
-        except DamagedRecordError:
-            yield LeftOut(row.id, DAMAGED)
-            continue
-        if held_out(trajectory.task):
-            yield LeftOut(row.id, HELD_OUT)
-        else:
-            line = (canonical_json(to_row(trajectory)) + "\n").encode()
-            yield Made(line, (trajectory.id,), tuple(_facts(trajectory)))
+    for world in worlds:
+        trajectories = []
+        for row in world:
+            try:
+                trajectory = get_trajectory(store.index, row.id)
+            except DamagedRecordError:
+                yield LeftOut(row.id, DAMAGED)
+                continue
+            if held_out(trajectory.task):
+                yield LeftOut(row.id, HELD_OUT)
+            else:
+                trajectories.append(trajectory)
+        for trajectory, made in zip(trajectories, to_rows(trajectories), strict=True):
+            yield Made((canonical_json(made) + "\n").encode(), (trajectory.id,), tuple(_facts(trajectory)))
 
 
 def _write(store: Store, draft: Path, empty: Dataset, content: Content) -> Dataset:

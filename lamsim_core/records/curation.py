@@ -114,6 +114,9 @@ class Selection(Record):
     """What of each attempt is trained on."""
     spare_tools: int | None = Field(default=None, ge=0)
     """A row shows the tools its attempt needed and at most this many of the others it was offered; None shows all."""
+    share_tools: int | None = Field(default=None, ge=2)
+    """Up to so many attempts in one world show the same tools, in the same looks, so that training reads them once; None
+    leaves each the tools it had."""
     max_errors: int | None = 0
     """Most failed actions a trajectory may hold; None means any."""
     pair_kinds: tuple[PairKind, ...] = ()

@@ -108,6 +108,14 @@ def create(
         int | None,
         typer.Option("--spare-tools", min=0, help="Show the needed tools and up to so many others; all without it."),
     ] = None,
+    share_tools: Annotated[
+        int | None,
+        typer.Option(
+            "--share-tools",
+            min=2,
+            help="Up to so many attempts in one world show the same tools: read once in training.",
+        ),
+    ] = None,
     outside: Annotated[
         list[Path] | None,
         typer.Option("--outside", help="A file of texts and tools that must not be in it; may be given again."),
@@ -159,6 +167,7 @@ def create(
         rows=rows,
         weigh=weigh,
         spare_tools=spare_tools,
+        share_tools=share_tools,
         outside=tuple(keep_outside(settings, read_outside(path)) for path in outside or ()),
         decontaminate=get_args(HeldOutSplit) if decontaminate else (),
         decisions=("accept",) if accepted_only else ("accept", "undecided"),

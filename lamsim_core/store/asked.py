@@ -31,6 +31,7 @@ VIEWS: Final[Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]]] = {
             "category": ("category", "category of the task"),
             "template": ("template", "the abstract task"),
             "kinds": ("kinds", "what the task demands, a list: lookup, write, conditional, aggregate, ..."),
+            "seed": ("task_seed", "seed of the task: those of one category with the same seed are in one world"),
             "split": ("split", "train, or a split held out from training (which never enters)"),
             "request": ("instruction", "what the user said, its first 2000 characters"),
             "answer": ("answer", "what the agent said at the end, likewise; NULL when nothing"),
