@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def canonical_json(value: Any) -> str:
@@ -21,7 +22,7 @@ def canonical_json(value: Any) -> str:
         ValueError: the value holds NaN, infinity or a circular reference.
         TypeError: the value holds something JSON has no form for.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def content_hash(value: Any) -> str:

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import jsonschema_rs
@@ -29,8 +30,9 @@ def random_call(task: Task, steps: Sequence[Step], rng: random.Random) -> tuple[
 
 
 def _seen(task: Task, steps: Sequence[Step]) -> list[JsonValue]:
-    words: list[JsonValue] = [word.strip(".,;:?!'\"") for word in task.instruction.split()]
-    words += [" ".join(task.instruction.split()[i : i + 2]).strip(".,;:?!") for i in range(len(words) - 1)]
+    said = task.instruction.split()
+    words: list[JsonValue] = [word.strip(".,;:?!'\"") for word in said]
+    words += [f"{one} {next_one}".strip(".,;:?!") for one, next_one in pairwise(said)]
     for step in steps:
         if step.told is not None:
             words += list(_leaves(step.told.content))

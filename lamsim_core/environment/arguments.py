@@ -1,6 +1,8 @@
 """One validator for the arguments of every tool: JSON Schema 2020-12 through jsonschema-rs."""
 
+import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import jsonschema_rs
@@ -32,6 +34,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint at the nearest of the known names, with a blank before it; empty when none is near."""
     close = process.extractOne(name[:200], [*known], scorer=fuzz.ratio, processor=default_process, score_cutoff=60)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def validator_of(parameters: Mapping[str, Any]) -> "ArgumentValidator":
+    """The validator of a schema that is JSON. Compiling is slow, so attempts at one task share what is compiled."""
+    return _compiled(json.dumps(parameters))
+
+
+@lru_cache(maxsize=1024)
+def _compiled(schema: str) -> "ArgumentValidator":
+    return ArgumentValidator(json.loads(schema))
 
 
 class ArgumentValidator:

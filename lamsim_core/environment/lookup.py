@@ -13,6 +13,8 @@ _LETTERS = str.maketrans({"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d",
 
 def folded(text: str) -> str:
     """Text as names are compared: case, accents and outer blanks do not matter."""
+    if text.isascii():
+        return text.lower().strip()
     plain = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS).strip()
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 

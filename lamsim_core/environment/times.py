@@ -1,6 +1,7 @@
 """Days and times as tools take them: text of one form, refused with a sentence when it is no real date."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
@@ -30,6 +31,12 @@ def parse_moment(text: str) -> datetime:
 
 def _parse(text: str, form: str, what: str) -> datetime:
     try:
-        return datetime.strptime(text, form)
+        return _read(text, form)
     except ValueError:
         raise ToolRefusedError(f"{text} is not {what}.") from None
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str, form: str) -> datetime:
+    """Reading a date is slow, and the days of a world are few."""
+    return datetime.strptime(text, form)

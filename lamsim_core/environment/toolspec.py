@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 import docstring_parser
 from pydantic import BaseModel, JsonValue, create_model
 
-from lamsim_core.environment.arguments import ArgumentValidator
+from lamsim_core.environment.arguments import ArgumentValidator, validator_of
 from lamsim_core.environment.frozen import thawed
 from lamsim_core.environment.world import World
 from lamsim_core.records import ToolSchema
@@ -59,7 +59,7 @@ class ToolSpec:
             schema=schema,
             mutates=self.mutates,
             function=self.function,
-            validator=ArgumentValidator(schema.parameters),
+            validator=validator_of(schema.parameters),
             integers=_integers(properties),
             origin=self.origin or self.name,
             parameters=dict(parameters),

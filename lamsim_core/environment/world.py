@@ -170,6 +170,8 @@ def diff(before: Snapshot, after: Snapshot) -> tuple[RowChange, ...]:
     changes = []
     for table in after:
         old_rows, new_rows = before.get(table, {}), after[table]
+        if old_rows == new_rows:
+            continue
         for row_id in dict.fromkeys([*old_rows, *new_rows]):
             change = _change(table, row_id, old_rows.get(row_id), new_rows.get(row_id))
             if change:

@@ -96,9 +96,9 @@ def _seen(steps: Sequence[Step]) -> list[JsonValue] | None:
 def holds(seen: Iterable[JsonValue], value: JsonValue) -> bool:
     """Whether a value is among texts and numbers, or a whole phrase within one of the texts, a date in any writing."""
     wording = Wording((str(value),))
-    phrase = wording.phrase(str(value))
+    phrase, form = wording.phrase(str(value)), _form(value)
     return any(
-        same_leaf(leaf, value) or (isinstance(leaf, str) and bool(mentions(wording(leaf), [phrase]))) for leaf in seen
+        _form(leaf) == form or (isinstance(leaf, str) and bool(mentions(wording(leaf), [phrase]))) for leaf in seen
     )
 
 

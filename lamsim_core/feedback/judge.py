@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from lamsim_core.environment.arguments import ArgumentValidator
+from lamsim_core.environment.arguments import validator_of
 from lamsim_core.feedback.registry import Action, Attempt, action_checks, final_checks
 from lamsim_core.feedback.reward import attempt_outcome, attempt_reward
 from lamsim_core.feedback.state import net_changes
@@ -36,7 +36,7 @@ class Judge:
         if unknown or not task.checks:
             raise ValueError(f"task {task.id} needs at least one known final gate; it names {sorted(task.checks)}")
         self.task = task
-        self._validators = {tool.name: ArgumentValidator(tool.parameters) for tool in task.tools}
+        self._validators = {tool.name: validator_of(tool.parameters) for tool in task.tools}
         self._action_checks = tuple(action_checks().values())
         self._gates = tuple(check for check in final_checks().values() if check.gate)
         self._diagnostics = tuple(check for check in final_checks().values() if not check.gate)
@@ -60,11 +60,20 @@ class Judge:
     ) -> Judgement:
         """Verdicts on the whole attempt, and its reward. The gates come first: diagnosis knows what they came to."""
         attempt = Attempt(self.task, steps, ended, answer, changes)
-        verdicts = [verdict for check in self._gates for verdict in check.judge(attempt)]
-        passed = attempt_outcome(self.task, ended, verdicts, steps)
+        verdicts, passed = self._through_gates(attempt)
         judged = replace(attempt, passed=passed)
         verdicts += [verdict for check in self._diagnostics for verdict in check.judge(judged)]
         return Judgement(tuple(verdicts), passed, attempt_reward(passed))
+
+    def passes(
+        self, steps: Sequence[Step], ended: Ending, answer: str | None, changes: tuple[RowChange, ...]
+    ) -> bool | None:
+        """What ``end`` comes to, without its diagnosis: whether the attempt passed, None when nobody can tell."""
+        return self._through_gates(Attempt(self.task, steps, ended, answer, changes))[1]
+
+    def _through_gates(self, attempt: Attempt) -> tuple[list[Verdict], bool | None]:
+        verdicts = [verdict for check in self._gates for verdict in check.judge(attempt)]
+        return verdicts, attempt_outcome(self.task, attempt.ended, verdicts, attempt.steps)
 
 
 class Judged(NamedTuple):

@@ -10,18 +10,28 @@ from lamsim_core.feedback.moments import IS_MOMENT, one_form
 
 LONGEST = 20_000
 """Characters of a text that are looked at; no closing message comes near."""
+_SHORT = 400
+"""Texts up to this length are written anew once: the same results and requests are looked at again and again."""
 _PLAIN = str.maketrans(
     {**dict.fromkeys("‐‑‒–—―−", "-"), **dict.fromkeys("‘’‚‛′´`", "'"), **dict.fromkeys("“”„‟″«»", '"')}
 )
 _PHONE = re.compile(r"\+\d{7,15}")
 _INTEGER = re.compile(r"-?\d{1,15}")
+_SPACE = re.compile(r"\s+")
+_T_OF_MOMENT = re.compile(r"(?<=\d)t(?=\d\d:)")
 
 
 def normalise(text: str) -> str:
     """Case, width, white space and surrounding punctuation do not matter when free text is compared."""
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
-    plain = re.sub(r"(?<=\d)t(?=\d\d:)", " ", plain)
-    return re.sub(r"\s+", " ", plain).strip(" .,;:!?\"'`*")
+    return _normalised_once(text) if len(text) <= _SHORT else _normalised(text)
+
+
+def _normalised(text: str) -> str:
+    plain = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    return _SPACE.sub(" ", _T_OF_MOMENT.sub(" ", plain)).strip(" .,;:!?\"'`*")
+
+
+_normalised_once = lru_cache(maxsize=8192)(_normalised)
 
 
 def straight(text: str) -> str:
@@ -43,7 +53,8 @@ class Wording:
 
     def __call__(self, text: str) -> str:
         """A text as it is compared."""
-        return _written(text, self._moments)
+        write = _written_once if len(text) <= _SHORT else _written
+        return write(text, self._moments)
 
     def phrase(self, phrase: str) -> str:
         """A phrase as it is compared, without punctuation around it."""
@@ -79,6 +90,9 @@ def _written(text: str, moments: tuple[str, ...]) -> str:
     if moments:
         plain = one_form(plain, moments)
     return plain.lower() if plain.isascii() else " ".join(folded(plain).split())
+
+
+_written_once = lru_cache(maxsize=8192)(_written)
 
 
 @lru_cache(maxsize=4096)

@@ -6,6 +6,7 @@ is recorded as ``error``. Only ``pass`` ever counts as a pass.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
@@ -112,7 +113,7 @@ class Check(Generic[Subject]):
 
     def _verdict(self, finding: Finding) -> Verdict:
         if isinstance(finding, Abstain):
-            return Verdict(check=self.id, version=self.version, outcome="abstain", gate=self.gate, message=finding.why)
+            return _abstained(self.id, self.version, self.gate, finding.why)
         return Verdict(
             check=self.id,
             version=self.version,
@@ -126,6 +127,12 @@ class Check(Generic[Subject]):
             blame=finding.blame,
             evidence=dict(finding.evidence),
         )
+
+
+@lru_cache(maxsize=256)
+def _abstained(check: str, version: int, gate: bool, why: str) -> Verdict:
+    """An abstention, made once: a check has few reasons for one."""
+    return Verdict(check=check, version=version, outcome="abstain", gate=gate, message=why)
 
 
 _ACTION: dict[str, Check[Action]] = {}

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from lamsim_core.environment import DAY, MOMENT, Environment, World, diff
-from lamsim_core.environment.arguments import ArgumentValidator
+from lamsim_core.environment.arguments import validator_of
 from lamsim_core.feedback.quantities import UNITS
 from lamsim_core.records import ExpectedAnswer, GoldCall, RowChange, Task
 
@@ -46,7 +46,7 @@ def dropped_calls(task: Task, solved: Environment) -> Iterator[tuple[int, tuple[
 
 def wrong_values(task: Task, solved: Environment) -> Iterator[tuple[str, tuple[GoldCall, ...]]]:
     """The reference calls with one value of a changing call replaced by another valid one; and where."""
-    validators = {tool.name: ArgumentValidator(tool.parameters) for tool in task.tools}
+    validators = {tool.name: validator_of(tool.parameters) for tool in task.tools}
     schemas: dict[str, Any] = {tool.name: tool.parameters["properties"] for tool in task.tools}
     for place, call in enumerate(task.gold):
         if call.fails or not solved.tools[call.name].mutates:

@@ -8,7 +8,6 @@ from lamsim_core.errors import TaskTemplateError
 from lamsim_core.feedback import Judge
 from lamsim_core.feedback.answer import judge_answer, leaks
 from lamsim_core.feedback.grounding import told, values_of
-from lamsim_core.feedback.judge import Judgement
 from lamsim_core.feedback.state import compare_changes
 from lamsim_core.records import GoldCall, Record, Step, Task, ToolCall
 from lamsim_core.tasks.instance import build_environment, instantiate
@@ -49,7 +48,7 @@ class Replay(NamedTuple):
 
     steps: tuple[Step, ...]
     environment: Environment
-    judgement: Judgement
+    passed: bool | None
 
 
 def verify_template(template: Template, seeds: tuple[int, ...]) -> TemplateReport:
@@ -106,7 +105,8 @@ def replay(task: Task, judge: Judge, calls: Sequence[GoldCall]) -> Replay:
                 seconds=0.0,
             )
         )
-    return Replay(tuple(steps), environment, judge.end(steps, "answered", task.closing, environment.net_changes()))
+    passed = judge.passes(steps, "answered", task.closing, environment.net_changes())
+    return Replay(tuple(steps), environment, passed)
 
 
 class _Tally:
@@ -129,26 +129,33 @@ class _Tally:
 def _probe(task: Task, tally: _Tally) -> None:
     judge = Judge(task)
     solved = replay(task, judge, task.gold)
-    failed = [v.message for v in solved.judgement.verdicts if v.gate and v.outcome not in ("pass", "abstain")]
-    tally.note("gold", solved.judgement.passed is True, f"the reference solution does not pass: {' '.join(failed)}")
-    tally.note("noop", judge.end((), "answered", "", ()).passed is False, "doing nothing is not failed")
+    tally.note("gold", solved.passed is True, f"the reference solution does not pass: {_why(task, judge, solved)}")
+    tally.note("noop", judge.passes((), "answered", "", ()) is False, "doing nothing is not failed")
     for changes in collateral_edits(task, solved.environment):
-        caught = judge.end(solved.steps, "answered", task.closing, changes).passed is False
+        caught = judge.passes(solved.steps, "answered", task.closing, changes) is False
         tally.note("collateral", caught, "an edit nobody asked for is not caught")
     for place, calls in dropped_calls(task, solved.environment):
         shorter = replay(task, judge, calls)
         if not still_told(task, place, shorter, solved):
             what = f"leaving out call {place + 1} ({task.gold[place].name}) is not caught"
-            tally.note("dropped", shorter.judgement.passed is False, what)
+            tally.note("dropped", shorter.passed is False, what)
     for where, calls in wrong_values(task, solved.environment):
         wrong = replay(task, judge, calls)
         if not same_outcome(task, wrong.environment):
-            tally.note("wrong_value", wrong.judgement.passed is False, f"another value of {where} is not caught")
+            tally.note("wrong_value", wrong.passed is False, f"another value of {where} is not caught")
     if task.answer is not None:
         for text in other_answers(task.answer):
             rejected = judge_answer(text, task.instruction, task.answer) is not None
             tally.note("other_answer", rejected, f"{text[:80]!r} passes as the answer")
         tally.note("leak", not leaks(task.instruction, task.answer), "the request gives the answer away")
+
+
+def _why(task: Task, judge: Judge, solved: Replay) -> str:
+    """What the gates say of a solution; nothing when it passes."""
+    if solved.passed is True:
+        return ""
+    end = judge.end(solved.steps, "answered", task.closing, solved.environment.net_changes())
+    return " ".join(v.message for v in end.verdicts if v.gate and v.outcome not in ("pass", "abstain"))
 
 
 def still_told(task: Task, place: int, shorter: Replay, solved: Replay) -> bool:

@@ -345,7 +345,8 @@ def hotel_stay(world: World, rng: random.Random, kind: str = "double", free: boo
         first = world.now + timedelta(days=ahead)
         for nights in (1, 2, 3):
             stay = (first.strftime(DAY), (first + timedelta(days=nights)).strftime(DAY))
-            left = {str(room["hotel_id"]): (room, _left(room, _nights(*stay))) for room in rooms}
+            evenings = _nights(*stay)
+            left = {str(room["hotel_id"]): (room, _left(room, evenings)) for room in rooms}
             for one, (room, count) in left.items():
                 if free is not None and bool(count) != free:
                     continue

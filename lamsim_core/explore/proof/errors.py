@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from lamsim_core.agent.prompt import call_text
-from lamsim_core.environment.arguments import ArgumentValidator
+from lamsim_core.environment.arguments import validator_of
 from lamsim_core.explore.proof.arguments import broken_arguments
 from lamsim_core.explore.proof.case import Injection, Mark
 from lamsim_core.explore.proof.outcomes import wrong_outcomes
@@ -113,7 +113,7 @@ def _arguments(scene: Scene, call: GoldCall, place: int) -> Iterator[tuple[str, 
 
 def _invented(scene: Scene, call: GoldCall, place: int) -> Iterator[Injection]:
     """Ids and addresses that nobody has: never seen, and mostly refused."""
-    faults = ArgumentValidator(scene.schema(call.name).parameters).faults
+    faults = validator_of(scene.schema(call.name).parameters).faults
     for path, arguments in _with_invented(scene, call.arguments):
         if faults(arguments):
             continue
