@@ -1,14 +1,29 @@
 """Fixtures every test may use."""
 
+import atexit
+import gc
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from lamsim_core.settings import REPOSITORY, Settings, get_settings
 from tests.models.endpoint_told import Told
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and tests stay to the end: a million objects that nobody need look through for garbage, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+        atexit.register(gc.unfreeze)  # or DuckDB, which looks for leaks at the end, takes them for some
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """Every tool of every category, discovered: schema, docstring, reads that read, failures that change nothing."""
 
+import json
 import random
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from pydantic import JsonValue
 from lamsim_core.canonical import canonical_json
 from lamsim_core.environment import Environment, ToolSpec
 from lamsim_core.records import ToolCall
-from lamsim_core.tools import categories
+from lamsim_core.tools import categories, get_category
 
 TOOLS = [(category, tool) for category in categories().values() for tool in category.tools.values()]
 IDS = [f"{category.name}.{tool.name}" for category, tool in TOOLS]
@@ -40,9 +42,10 @@ def test_schema_is_valid_and_described(category: Any, tool: ToolSpec) -> None:
     assert tool.schema.parameters["additionalProperties"] is False
 
 
-def values(category: Any, seed: int) -> list[JsonValue]:
+@lru_cache(maxsize=64)
+def values(category: str, seed: int) -> list[JsonValue]:
     """Values that occur in a world, so that generated arguments also get past the first look-up."""
-    world = category.world(seed)
+    world = get_category(category).world(seed)
     found: list[JsonValue] = []
     for table in world.tables:
         for row in world.rows(table):
@@ -50,22 +53,31 @@ def values(category: Any, seed: int) -> list[JsonValue]:
     return found
 
 
-def argument(schema: dict[str, Any], pool: list[JsonValue]) -> st.SearchStrategy[Any]:
+@lru_cache(maxsize=2048)
+def fitting_values(category: str, seed: int, schema: str) -> list[JsonValue]:
+    """Those of them that a schema allows: asked for again in every example of every tool with such a parameter."""
+    allows = jsonschema_rs.validator_for(json.loads(schema)).is_valid
+    return [value for value in values(category, seed) if allows(value)]
+
+
+@lru_cache(maxsize=2048)
+def argument(category: str, seed: int, schema_text: str) -> st.SearchStrategy[Any]:
     """Mostly values the schema allows, now and then anything."""
+    schema = json.loads(schema_text)
     anything = st.one_of(
         st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=20)
     )
     if "enum" in schema:
         return st.one_of(st.sampled_from(schema["enum"]), anything)
     kind = schema.get("type")
-    fitting = [v for v in pool if jsonschema_rs.is_valid(schema, v)]
+    fitting = fitting_values(category, seed, schema_text)
     known = st.sampled_from(fitting) if fitting else anything
     if kind == "integer":
         return st.one_of(known, st.integers(-5, 1000), anything)
     if kind == "number":
         return st.one_of(known, st.floats(-10, 1e9), anything)
     if kind == "array":
-        return st.one_of(st.lists(argument(schema.get("items", {}), pool), max_size=3), anything)
+        return st.one_of(st.lists(argument(category, seed, json.dumps(schema.get("items", {}))), max_size=3), anything)
     return st.one_of(known, known, anything)
 
 
@@ -74,12 +86,13 @@ def argument(schema: dict[str, Any], pool: list[JsonValue]) -> st.SearchStrategy
 @given(data=st.data())
 def test_generated_calls_never_raise_and_failures_change_nothing(category: Any, tool: ToolSpec, data: Any) -> None:
     seed = data.draw(st.integers(0, 5))
-    pool = values(category, seed)
     environment = Environment(category.world(seed), category.tools)
     properties: Any = tool.schema.parameters["properties"]
     for index in range(3):
         arguments = {
-            name: data.draw(argument(schema, pool)) for name, schema in properties.items() if data.draw(st.booleans())
+            name: data.draw(argument(category.name, seed, json.dumps(schema)))
+            for name, schema in properties.items()
+            if data.draw(st.booleans())
         }
         before = environment.world.snapshot()
         result = environment.step(ToolCall(id=f"call_{index}", name=tool.name, arguments=arguments, raw=""))
@@ -99,13 +112,12 @@ def test_the_hash_is_that_of_the_rows(category: Any) -> None:
 
     environment = Environment(category.world(3), category.tools)
     rng = random.Random(1)
-    pool = values(category, 3)
     for index in range(300):
         tool = rng.choice(list(category.tools.values()))
         properties: Any = tool.schema.parameters["properties"]
         arguments = {}
         for name, schema in properties.items():
-            fitting = [v for v in pool if jsonschema_rs.is_valid(schema, v)]
+            fitting = fitting_values(category.name, 3, json.dumps(schema))
             if fitting:
                 arguments[name] = rng.choice(fitting)
         environment.step(ToolCall(id=f"call_{index}", name=tool.name, arguments=arguments, raw=""))
