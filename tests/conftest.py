@@ -15,15 +15,23 @@ from tests.models.endpoint_told import Told
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Modules and tests stay to the end: a million objects that nobody need look through for garbage, now or later."""
+    """Modules and tests stay to the end, so nobody looks through them for garbage while they are collected."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.enable()
-        gc.collect()
-        gc.freeze()
-        atexit.register(gc.unfreeze)  # or DuckDB, which looks for leaks at the end, takes them for some
+        atexit.register(gc.unfreeze)  # or DuckDB, which looks for leaks at the end, takes what stays for some
+
+
+@pytest.fixture(scope="module", autouse=True)
+def settled() -> None:
+    """What is there when a module begins stays: a million objects in the end, which cost every collection half a second.
+
+    Trainers collect after every run, and whoever releases a model does.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
