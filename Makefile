@@ -17,7 +17,7 @@ app: $(VENV)/.ready            ## set up what is missing, then serve the app on 
 test: $(VENV)/.ready-dev check  ## set up what is missing, then lint, types, contracts and tests
 	@$(BIN)/python -m lamsim_core provision
 	@scripts/ensure_chromium
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.ready-dev       ## lint and types
 	$(BIN)/ruff check .
