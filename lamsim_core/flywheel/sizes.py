@@ -19,7 +19,9 @@ class Size(Record):
     rows: int
     """Rows of the first training at most."""
     spare_tools: int | None
-    """Tools a row shows beside those it needs at most: every further one is read at each row and costs time. None for all."""
+    """Tools a row shows beside those it needs at most: every further one costs time. None for all."""
+    share_tools: int | None
+    """Rows of one world that show the same tools at most, which are read once for all of them. None for none."""
     sft: Recipe
     own_tasks: int
     """Other train tasks the trained model tries by itself."""
@@ -45,6 +47,7 @@ SIZES: dict[SizeName, Size] = {
         per_template=2,
         rows=8,
         spare_tools=2,
+        share_tools=None,
         sft=Recipe(max_optimizer_steps=2, batch_size=2, lora_rank=4, lora_alpha=8),
         own_tasks=6,
         own_attempts=2,
@@ -57,18 +60,12 @@ SIZES: dict[SizeName, Size] = {
         max_new_tokens=16,
     ),
     "cpu": Size(
-        demonstrations=5660,
-        per_template=5,
-        rows=900,
-        spare_tools=2,
-        sft=Recipe(
-            epochs=1,
-            batch_size=1,
-            gradient_accumulation=2,
-            learning_rate=5e-4,
-            max_length=1280,
-            through_prompt=False,
-        ),
+        demonstrations=1125,
+        per_template=3,
+        rows=1100,
+        spare_tools=1,
+        share_tools=8,
+        sft=Recipe(gradient_accumulation=2, learning_rate=5e-4),
         own_tasks=60,
         own_attempts=4,
         pairs=60,
@@ -84,6 +81,7 @@ SIZES: dict[SizeName, Size] = {
         per_template=60,
         rows=17_000,
         spare_tools=None,
+        share_tools=None,
         sft=Recipe(epochs=2, batch_size=16, learning_rate=4e-4, max_length=4096),
         own_tasks=1500,
         own_attempts=8,

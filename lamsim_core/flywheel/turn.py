@@ -110,6 +110,7 @@ def _rows(size: Size, shown: Stage) -> Selection:
         alike=0.9,
         keep="seeded",
         spare_tools=size.spare_tools,
+        share_tools=size.share_tools,
         max_per_template=size.per_template,
         rows=size.rows,
         decontaminate=HELD_OUT_SPLITS,

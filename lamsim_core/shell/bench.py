@@ -229,7 +229,7 @@ def training(
         ("tokens per second", *(f"{side.tokens_per_second:,.0f}" for side in sides)),
         ("seconds a step", *(f"{side.seconds_per_step:.2f}" for side in sides)),
         ("processor seconds", *(f"{side.processor_seconds:.1f}" for side in sides)),
-        ("padding", *(f"{side.padding:.1%}" for side in sides)),
+        ("tokens read for each", *(f"{side.read:.2f}" for side in sides)),
         ("loss of all rows after training", *(f"{side.final_loss:.3f}" for side in sides)),
         ("load of the machine", *(f"{side.load:.1f}" for side in sides)),
     ]

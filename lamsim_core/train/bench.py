@@ -1,9 +1,10 @@
 """How fast SFT is: this product's way against TRL's trainer as it comes, on the same token rows with the same recipe.
 
 What stays the same: the base's values, the shape and start of the adapter, rows, rows at once, steps, optimizer, whether
-activations are computed again. What differs is what this product adds: rows of like length share a batch, only trained tokens are
-scored, and on a CPU a small base in 4 bits is held as the numbers these stand for, which leaves the adapter's own weights
-in 32 bits. TRL draws its batches at random. At the end both adapters are measured on all rows in one way.
+activations are computed again. What differs is what this product adds: rows that begin alike share a batch, what they begin
+with is read once, nothing is padded, only trained tokens are scored, and on a CPU a small base in 4 bits is held as the numbers
+these stand for, which leaves the adapter's own weights in 32 bits. TRL draws its batches at random. At the end both adapters
+are measured on all rows in one way.
 """
 
 import os
@@ -33,8 +34,8 @@ from lamsim_core.train.running import (
     model_and_adapter,
     only_trained_tokens_scored,
     optimizer_steps,
-    order,
 )
+from lamsim_core.train.together import reading
 
 
 class TrainSide(Record):
@@ -46,8 +47,8 @@ class TrainSide(Record):
     seconds_per_step: float
     processor_seconds: float
     """Of all steps; other work on the machine disturbs this less."""
-    padding: float
-    """Part of what the model read that was padding."""
+    read: float
+    """Tokens the model read for each token of the rows: padding makes them more, what is read once for several rows less."""
     final_loss: float
     """Of the trained tokens of all rows, by the adapter that came of it."""
     load: float
@@ -106,9 +107,10 @@ def bench_training(
         work = Path(folder)
         on_progress("The loss before training.")
         first = mean_loss(kept, base, recipe, None)
-        for way, train, padding in (
-            ("this product", _ours, _padding(kept, order([row.cost for row in kept], recipe), recipe.batch_size)),
-            ("TRL", _stock, _padding(kept, list(range(len(kept))), recipe.batch_size)),
+        held = sum(row.cost for row in kept)
+        for way, train, read in (
+            ("this product", _ours, reading(kept, recipe).tokens),
+            ("TRL", _stock, _padded([row.cost for row in kept], recipe.batch_size)),
         ):
             on_progress(f"Training: {way}.")
             clock = _Clock(on_progress)
@@ -120,7 +122,7 @@ def bench_training(
                     tokens_per_second=round(clock.tokens / clock.seconds, 1),
                     seconds_per_step=round(clock.seconds / clock.steps, 3),
                     processor_seconds=round(clock.processor, 1),
-                    padding=round(padding, 3),
+                    read=round(read / held, 3),
                     final_loss=round(mean_loss(kept, base, recipe, adapter), 4),
                     load=round(os.getloadavg()[0], 1),
                 )
@@ -172,12 +174,10 @@ def _gold_rows(count: int) -> list[Row]:
     return [to_row(event.trajectory) for event in ended]
 
 
-def _padding(rows: Sequence[TokenRow], chosen: Sequence[int], batch: int) -> float:
-    lengths = [rows[place].cost for place in chosen]
-    read = sum(
-        len(part) * max(part) for part in (lengths[start : start + batch] for start in range(0, len(lengths), batch))
-    )
-    return 1 - sum(lengths) / read
+def _padded(lengths: Sequence[int], batch: int) -> int:
+    """Tokens of rows in batches as they come, each as long as its longest."""
+    parts = [lengths[start : start + batch] for start in range(0, len(lengths), batch)]
+    return sum(len(part) * max(part) for part in parts)
 
 
 def _ours(rows: Sequence[TokenRow], base: Path, tokenizer: Any, recipe: Recipe, work: Path, report: Report) -> Path:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lamsim_core.records import Recipe
-from lamsim_core.train.rows import Trainable
+from lamsim_core.train.rows import TokenRow, Trainable
+from lamsim_core.train.together import reading
 
 MEASURED_BYTES = 269e6
 """Size in bf16 of SmolLM2-135M, with which the figures of this package were measured; needs grow with the size."""
@@ -28,18 +29,24 @@ def peak_mb(rows: Sequence[Trainable], recipe: Recipe, folder: Path, *, recomput
     """Estimated peak memory in MB.
 
     Args:
-        rows: what is trained on; rows of like length share a batch, so the longest decides.
+        rows: what is trained on; rows that are padded to like length share a batch, so the longest decides.
         recipe: how to train.
         folder: the base model's weights.
         recompute: whether activations are computed again in the backward pass and not kept.
     """
     ratio = size_ratio(folder)
     longest = max((row.cost for row in rows), default=0)
-    batch = recipe.batch_size * longest
+    batch = _largest(rows, recipe) or recipe.batch_size * longest
     per_token = _MB_PER_TOKEN_RECOMPUTED if recompute else _MB_PER_TOKEN + _MB_PER_SEEN * longest / 2
     wide = 2.0 if recipe.precision == "fp32" else 1.0
     weights = MEASURED_BYTES / 2e6 * ratio * _BYTES_PER_WEIGHT[recipe.precision]
     return _LIBRARIES_MB + weights + batch * per_token * wide * ratio
+
+
+def _largest(rows: Sequence[Trainable], recipe: Recipe) -> int:
+    """Tokens of the largest batch where rows are laid together, else 0."""
+    laid = [row for row in rows if isinstance(row, TokenRow)] if recipe.through_prompt else []
+    return reading(laid, recipe).largest if laid else 0
 
 
 def must_recompute(rows: Sequence[Trainable], recipe: Recipe, folder: Path) -> bool:

@@ -39,6 +39,15 @@ def use_pieces(model: Any) -> None:
     model.set_attn_implementation(NAME)
 
 
+def can_share(model: Any) -> bool:
+    """Whether a model reads conversations that share their beginning in one row.
+
+    Its attention is torch's, which takes a mask of ours, or this one, and it is no mixture that balances experts.
+    """
+    config = model.config.get_text_config()
+    return config._attn_implementation in ("sdpa", NAME) and not hasattr(config, "output_router_logits")
+
+
 def mask_if_needed(*sizes: Any, attention_mask: Any | None = None, mask_function: Any = None, **how: Any) -> Any | None:
     """The mask that transformers makes, or None when each token sees those before it and padding comes last.
 

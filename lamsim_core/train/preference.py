@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 from lamsim_core.models.loading import quiet, use_own_cores
 from lamsim_core.records import Recipe
 from lamsim_core.train.callbacks import Report, make_callback
+from lamsim_core.train.order import order
 from lamsim_core.train.pairs import LabelRow, PairRow
+from lamsim_core.train.pieces import can_share
 from lamsim_core.train.reference import Said, ask_reference
-from lamsim_core.train.running import Trained, assemble, order, run_to_end
-from lamsim_core.train.shared_prompt import Halves, Pairs, Whole, can_share
+from lamsim_core.train.running import Trained, assemble, run_to_end
+from lamsim_core.train.shared_prompt import Halves, Pairs, Whole
 
 Columns = dict[str, list[Any]]
 

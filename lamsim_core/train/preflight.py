@@ -14,6 +14,7 @@ from lamsim_core.train.memory import must_recompute, peak_mb, size_ratio
 from lamsim_core.train.methods import require_fit, tokenize
 from lamsim_core.train.rows import TokenRows
 from lamsim_core.train.running import optimizer_steps
+from lamsim_core.train.together import reading
 
 _TOKENS_PER_SECOND = {
     # SmolLM2-135M, rank 32, batch 4, rows of 600 tokens with a quarter trained, 2 AVX-512 cores (AMD EPYC), torch 2.13.
@@ -46,7 +47,7 @@ class Preflight(Record):
     dropped_untrained: int
     """Rows in which nothing would be learned: no assistant turn, or two sides that are the same."""
     tokens: int
-    """Tokens the model reads in training, all epochs together."""
+    """Tokens of the rows in training, all epochs together. What rows of a batch begin with alike is read only once."""
     trained_tokens: int
     """Of these, the ones in the loss."""
     longest: int
@@ -101,7 +102,9 @@ def estimate(tokens: TokenRows[Any], recipe: Recipe, folder: Path) -> Preflight:
     import torch
 
     kept = tokens.rows
-    read = sum(row.cost for row in kept)
+    held = sum(row.cost for row in kept)
+    laid = recipe.method == "sft" and recipe.through_prompt
+    read = reading(kept, recipe).tokens if laid else held
     steps = optimizer_steps(len(kept), recipe) if kept else 0
     seen = steps * recipe.batch_size * recipe.gradient_accumulation / len(kept) if kept else 0.0
     times = min(recipe.epochs, seen)
@@ -115,7 +118,7 @@ def estimate(tokens: TokenRows[Any], recipe: Recipe, folder: Path) -> Preflight:
         kept=len(kept),
         dropped_too_long=tokens.too_long,
         dropped_untrained=tokens.untrained,
-        tokens=round(read * times),
+        tokens=round(held * times),
         trained_tokens=round(sum(row.trained for row in kept) * times),
         longest=max((row.longest for row in kept), default=0),
         steps=steps,

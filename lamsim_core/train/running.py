@@ -1,7 +1,6 @@
-"""What every method of training shares: the order of rows, the model with its adapter, settings, the run to its end."""
+"""What every method of training shares: the model with its adapter, settings, the run to its end."""
 
 import json
-import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +18,6 @@ from lamsim_core.train.rows import Trainable
 CHECKPOINTS = "checkpoints"
 """Folder of the checkpoints within a training's own folder."""
 
-_POOL_BATCHES = 50
-
 
 class Trained(NamedTuple):
     """A finished training."""
@@ -36,50 +33,6 @@ def optimizer_steps(rows: int, recipe: Recipe) -> int:
     batches = -(-round(rows * recipe.epochs) // (recipe.batch_size * world.size()))
     steps = max(1, -(-batches // recipe.gradient_accumulation))
     return steps if recipe.max_optimizer_steps is None else min(steps, recipe.max_optimizer_steps)
-
-
-def order(lengths: Sequence[int], recipe: Recipe, families: Sequence[int] = ()) -> list[int]:
-    """The rows in the order they are trained on, all epochs after one another, the same for the same seed.
-
-    Rows of one family share batches, and rows of like length, so that little is padding. The order is fixed beforehand, so a
-    resumed training goes on with exactly the rows it has not seen.
-
-    Args:
-        lengths: the tokens of each row.
-        recipe: how to train.
-        families: the number of each row's family; by default each row is one by itself.
-    """
-    rng = random.Random(recipe.seed)
-    size = recipe.batch_size
-    wanted = round(len(lengths) * recipe.epochs)
-    family = families or range(len(lengths))
-    longest: dict[int, int] = {}
-    for row, length in enumerate(lengths):
-        longest[family[row]] = max(length, longest.get(family[row], 0))
-    chosen: list[int] = []
-    left: list[int] = []
-    while len(chosen) + len(left) < wanted:
-        fresh = list(range(len(lengths)))
-        rng.shuffle(fresh)
-        together: dict[int, list[int]] = {}
-        for row in left + fresh[: wanted - len(chosen) - len(left)]:
-            together.setdefault(family[row], []).append(row)
-        batches: list[list[int]] = []
-        pool: list[int] = []
-        for rows in together.values():
-            whole = len(rows) - len(rows) % size
-            batches += [rows[place : place + size] for place in range(0, whole, size)]
-            pool += rows[whole:]
-        full = len(pool) - len(pool) % size
-        pool, left = pool[:full], pool[full:]
-        for start in range(0, full, size * _POOL_BATCHES):
-            near = sorted(
-                pool[start : start + size * _POOL_BATCHES], key=lambda row: (-longest[family[row]], family[row])
-            )
-            batches += [near[place : place + size] for place in range(0, len(near), size)]
-        rng.shuffle(batches)
-        chosen += [row for batch in batches for row in batch]
-    return chosen + left
 
 
 def finished_steps(work: Path, run: str) -> int:

@@ -8,8 +8,9 @@ from lamsim_core.models.loading import quiet, use_own_cores
 from lamsim_core.records import Recipe
 from lamsim_core.train import as_given, together
 from lamsim_core.train.callbacks import Report, make_callback
+from lamsim_core.train.order import order
 from lamsim_core.train.rows import TokenRow
-from lamsim_core.train.running import Trained, assemble, order, run_to_end
+from lamsim_core.train.running import Trained, assemble, run_to_end
 
 
 def train(

@@ -10,17 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from lamsim_core.train.as_given import read_as_given
-from lamsim_core.train.pieces import NAME
 from lamsim_core.train.rows import IGNORED
 
 _PROMPT, _FIRST, _SECOND, _PADDING = range(4)
 _PER_TOKEN = ("log_probs", "entropy", "mean_logits", "is_top1")
-
-
-def can_share(model: Any) -> bool:
-    """Whether a model takes a mask of our own: its attention is torch's, and it is no mixture that balances experts."""
-    config = model.config.get_text_config()
-    return config._attn_implementation in ("sdpa", NAME) and not hasattr(config, "output_router_logits")
 
 
 def read_both(

@@ -9,7 +9,9 @@ either. The numbers are those of reading the rows apart, in the same batch.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from lamsim_core.train.pieces import NAME, Span
+from lamsim_core.records import Recipe
+from lamsim_core.train.order import order
+from lamsim_core.train.pieces import NAME, Span, can_share
 from lamsim_core.train.rows import IGNORED, TokenRow
 
 _WORTH = 0.5
@@ -36,12 +38,6 @@ def families(rows: Sequence[TokenRow]) -> list[int]:
     return found
 
 
-def can_lay(model: Any) -> bool:
-    """Whether a model takes rows laid so: its attention is torch's or ours, and it is no mixture that balances experts."""
-    config = model.config.get_text_config()
-    return config._attn_implementation in ("sdpa", NAME) and not hasattr(config, "output_router_logits")
-
-
 def lay(rows: Sequence[TokenRow]) -> Laid:
     """Where each part of some rows stands when those that follow each other and are alike share their beginning."""
     places: list[tuple[int, int, int]] = []
@@ -65,6 +61,24 @@ def lay(rows: Sequence[TokenRow]) -> Laid:
             at += length
         start = end
     return Laid(places, tuple(spans))
+
+
+class Reading(NamedTuple):
+    """What is read of some rows."""
+
+    tokens: int
+    """In one pass over all of them."""
+    largest: int
+    """In the batch that has most."""
+
+
+def reading(rows: Sequence[TokenRow], recipe: Recipe) -> Reading:
+    """What a model reads of rows in batches of a recipe, laid together."""
+    chosen = order([row.cost for row in rows], recipe.model_copy(update={"epochs": 1.0}), families(rows))
+    size = recipe.batch_size
+    batches = [lay([rows[row] for row in chosen[start : start + size]]) for start in range(0, len(chosen), size)]
+    read = [batch.spans[-1].end for batch in batches]
+    return Reading(sum(read), max(read, default=0))
 
 
 class Together:
@@ -130,7 +144,7 @@ def trainer_class() -> type[Any]:
         """Reads once what several rows of a batch begin with."""
 
         def compute_loss(self, model: Any, inputs: Any, *how: Any, **named: Any) -> Any:
-            if can_lay(self.model):
+            if can_share(self.model):
                 model = Together(model, self.model.config.get_text_config()._attn_implementation)
             return super().compute_loss(model, inputs, *how, **named)
 

@@ -13,6 +13,7 @@ from lamsim_core.curate.select import select
 from lamsim_core.errors import InvalidInputError
 from lamsim_core.records import PolicyInfo, Selection, Task, ToolBinding, Trajectory
 from lamsim_core.store import Store
+from lamsim_core.tasks import instantiate, templates_of
 from tests.curate.attempts import attempt, clumsy, failing, gold_replies, tasks
 
 
@@ -116,14 +117,29 @@ def test_rows_that_show_few_tools_are_of_the_same_attempts_and_made_again(store:
     assert all(less <= more for more, less in zip(*shown, strict=True)) and sum(shown[1]) < sum(shown[0])
     assert "tools a row shows: the needed and up to 0 more" in card(few) and "tools a row shows: all" in card(whole)
     assert rebuild(store, few).same
-    with pytest.raises(InvalidInputError, match="show what was offered"):
-        freeze(store, "pairs", Selection(spare_tools=1), kind="preference")
+    for other in (Selection(spare_tools=1), Selection(share_tools=2)):
+        with pytest.raises(InvalidInputError, match="show what was offered"):
+            freeze(store, "pairs", other, kind="preference")
+
+
+def test_rows_of_one_world_that_show_the_same_tools_are_of_the_same_attempts_and_made_again(store: Store) -> None:
+    templates = [template for template in templates_of("train") if template.category in ("calendar", "notes")]
+    made = [attempt(instantiate(template, seed)) for seed in (1, 2) for template in templates]
+    fill(store, *made)
+    apart, together = freeze(store, "arm", Selection()), freeze(store, "arm", Selection(share_tools=8))
+    assert {*apart.members} == {*together.members} and apart.counts == together.counts
+    rows = load_rows(store.settings, together.id)
+    assert [row["trajectory"] for row in rows] == [*together.members]
+    shown = Counter(json.dumps([row["messages"][0], row["tools"]]) for row in rows)
+    assert len(shown) < len(rows) and max(shown.values()) <= 8
+    assert "rows of one world: up to 8 with the same tools" in card(together)
+    assert rebuild(store, together).same
 
 
 def test_a_card_of_before_means_what_it_meant(store: Store) -> None:
     fill(store, *(attempt(task) for task in tasks(3)))
     dataset = freeze(store, "old", Selection())
-    new = {"looks", "min_tools", "max_tools", "policy_shares", "rows", "weigh", "spare_tools"}
+    new = {"looks", "min_tools", "max_tools", "policy_shares", "rows", "weigh", "spare_tools", "share_tools"}
     old = json.dumps({key: value for key, value in dataset.selection.model_dump(mode="json").items() if key not in new})
     path = dataset_folder(store.settings, dataset.id) / "README.md"
     before, rest = path.read_text().split("```json\n")

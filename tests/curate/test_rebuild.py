@@ -68,6 +68,7 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "rows": st.sampled_from([None, 2, 5, 50]),
     "weigh": st.sampled_from(["verified", "all"]),
     "spare_tools": st.none() | st.integers(0, 3),
+    "share_tools": st.none() | st.integers(2, 5),
     "decontaminate": st.sampled_from([(), ("unseen_instances", "unseen_tools", "unseen_categories")]),
 }
 

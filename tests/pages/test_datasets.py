@@ -214,11 +214,12 @@ def test_what_datasets_that_are_compared_can_differ_in(home: Settings) -> None:
     app.selectbox(key="datasets_part_of").set_value("gold").run()
     assert metrics(app)["Rows"] == "16" and not app.warning
     app.number_input(key="datasets_spare_tools").set_value(1)
+    app.number_input(key="datasets_share_tools").set_value(4)
     app.toggle(key="datasets_unfiltered").set_value(True).run()
     assert "UNFILTERED" in app.warning[0].value
     app.button(key="datasets_freeze").click().run()
     (dataset,) = list_datasets(home).datasets
-    assert dataset.selection.spare_tools == 1
+    assert (dataset.selection.spare_tools, dataset.selection.share_tools) == (1, 4)
     assert dataset.selection.weigh == "all" and dataset.counts["policy"]["gold"] == 8
     assert "UNFILTERED" in "".join(str(badge.value) for badge in app.get("markdown"))
 

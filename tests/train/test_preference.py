@@ -12,8 +12,9 @@ from lamsim_core.records import Method, Recipe
 from lamsim_core.train import preference
 from lamsim_core.train.callbacks import measures
 from lamsim_core.train.methods import tokenize
+from lamsim_core.train.order import order
 from lamsim_core.train.preference import others
-from lamsim_core.train.running import Trained, arguments, model_and_adapter, order
+from lamsim_core.train.running import Trained, arguments, model_and_adapter
 from tests.train.making import QUICK, label_rows, pair_rows
 
 GENTLE = {"learning_rate": 5e-3, "beta": 0.3}

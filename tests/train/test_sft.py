@@ -13,8 +13,9 @@ from lamsim_core.models.folder import file_sha256
 from lamsim_core.records import Recipe
 from lamsim_core.train import running
 from lamsim_core.train.callbacks import CHECKPOINT_MANIFEST, last_checkpoint, seal_checkpoint, sound
+from lamsim_core.train.order import order
 from lamsim_core.train.rows import TokenRow, to_row, tokenize_rows
-from lamsim_core.train.running import Trained, finished_steps, optimizer_steps, order
+from lamsim_core.train.running import Trained, finished_steps, optimizer_steps
 from lamsim_core.train.sft import train
 from tests.train.making import QUICK, gold
 

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lamsim_core.records import Recipe
+from lamsim_core.train.order import order
+from lamsim_core.train.pieces import can_share
 from lamsim_core.train.rows import IGNORED, TokenRow
-from lamsim_core.train.running import only_trained_tokens_scored, order
+from lamsim_core.train.running import only_trained_tokens_scored
 from lamsim_core.train.sft import train
-from lamsim_core.train.together import Together, can_lay, families, lay, seen
+from lamsim_core.train.together import Together, families, lay, seen
 from tests.train.making import QUICK
 
 BEGINNINGS = {"a": [1, *range(10, 40)], "b": [1, *range(40, 60)]}
@@ -71,7 +73,7 @@ def learnt(model: Any, read: Any, batch: dict[str, Any], *, mixed: bool) -> tupl
 def test_the_numbers_are_those_of_rows_read_apart(tiny_folder: Path, pieces: bool) -> None:
     model = adapted(tiny_folder, pieces=pieces)
     attention = model.config._attn_implementation
-    assert (attention == "sdpa") != pieces and can_lay(model)
+    assert (attention == "sdpa") != pieces and can_share(model)
     apart, wanted = learnt(model, model, padded(MIXED), mixed=pieces)
     loss, found = learnt(model, Together(model, attention), padded(MIXED), mixed=pieces)
     assert loss == pytest.approx(apart, rel=0.01 if pieces else 1e-5)
@@ -132,7 +134,7 @@ def test_training_by_families_learns_what_training_apart_learns(
     recipe = QUICK.model_copy(update={"batch_size": 3, "epochs": 4.0})
     losses: dict[bool, list[float]] = {True: [], False: []}
     for together in losses:
-        monkeypatch.setattr("lamsim_core.train.together.can_lay", lambda _, may=together: may)
+        monkeypatch.setattr("lamsim_core.train.together.can_share", lambda _, may=together: may)
 
         def report(numbers: dict[str, float], told: list[float] = losses[together]) -> None:
             told.append(numbers["loss"])
