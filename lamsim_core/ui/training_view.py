@@ -71,6 +71,8 @@ def draw_run(studio: Studio, job: Job, status: JobStatus) -> None:
         if status.state in ACTIVE:
             st.caption("The first step shows here as soon as it is made.")
         return
+    if status.state in RESUMABLE and published_by(studio.settings, job.id) is None:
+        _keep_button(studio.settings, job)
     known = {name: points(rows, name) for name in MEASURES}
     shown = [name for name in ("loss", "margin", "accuracy", "token_accuracy") if known[name]][:3]
     if not known["margin"] and not known["accuracy"]:
@@ -89,8 +91,6 @@ def draw_run(studio: Studio, job: Job, status: JobStatus) -> None:
         with column:
             figure = curve(known[name], title=measure.title, x_title="Step", smoothed=True, percent=measure.percent)
             draw_chart(figure, key=f"{name}.{job.id}", alt=f"{measure.title} over the steps")
-    if status.state in RESUMABLE and published_by(studio.settings, job.id) is None:
-        _keep_button(studio.settings, job)
 
 
 def _keep_button(settings: Settings, job: Job) -> None:

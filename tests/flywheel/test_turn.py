@@ -35,7 +35,8 @@ class Asked(Wheel):
         return self._done(Stage(name=stage, made_by="job_x", seconds=60, result=made))
 
     def dataset(self, stage: str, selection: Selection, kind: Any = "sft") -> Any:
-        self.asked[stage] = {"runs": selection.runs, "kind": kind, "spare_tools": selection.spare_tools}
+        shown = (selection.spare_tools, selection.share_tools)
+        self.asked[stage] = {"runs": selection.runs, "kind": kind, "spared and shared": shown}
         self._done(Stage(name=stage, made_by="ds_x", seconds=1, result={"rows": 8, "hash": "h"}))
         return SimpleNamespace(id=f"ds of {stage}")
 
@@ -56,12 +57,12 @@ def test_a_first_turn_begins_with_the_base_and_a_next_one_with_what_came_of_it(h
     measure(then, SIZES["cpu"], ["base", adapters[-1]], adapters)
     assert "from_adapter" not in first.asked["sft"]
     assert then.asked["sft"]["from_adapter"] == adapters[-1]
-    for wheel, seed in ((first, 0), (then, 2)):
+    for wheel, seed, shown in ((first, 0, (2, None)), (then, 2, (1, 8))):
         assert wheel.asked["dpo"]["from_adapter"] == "t-sft" == wheel.asked["own attempts"]["model"]
         assert wheel.asked["demonstrations"]["seed"] == seed
         assert "max_steps" not in wheel.asked["demonstrations"], "only the model is held short"
         assert wheel.asked["own attempts"]["seed"] == wheel.asked["references"]["seed"] == seed + 1
-        assert wheel.asked["rows"] == {"runs": ("run of demonstrations",), "kind": "sft", "spare_tools": 2}
+        assert wheel.asked["rows"] == {"runs": ("run of demonstrations",), "kind": "sft", "spared and shared": shown}
         assert wheel.asked["pairs"]["runs"] == ("run of references", "run of own attempts", "run of corrections")
         assert wheel.asked["corrections"] == {"runs": ["run of own attempts"]}
     assert then.asked["held-out tasks"]["models"] == ["noop", "random", "gold", "base", "t-dpo", "t-sft", "t-dpo"]
