@@ -21,7 +21,7 @@ def test_one_click_starts_a_turn(home: Settings, monkeypatch: pytest.MonkeyPatch
     app = open_page(PAGE)
     said = texts(app)
     assert all(name in said for name in STAGE_NAMES.values())
-    assert "5,660 reference solutions" in said and "two and a half hours" in said
+    assert "1,125 reference solutions" in said and "two and a half hours" in said
     app.button(key="turn.start").click().run()
     assert not app.exception
     ((job, _),) = supervisor.list_jobs(home)
