@@ -34,8 +34,7 @@ _HOW: dict[DatasetKind, str] = {
     "with feedback, or as a tree, and let the reference solution try the same tasks.",
     "labels": "Labels need passes and failures of a model: explore more, or ask for no balance.",
 }
-_ROW_MAKER = "lamsim_core.train.rows"
-_SHARING = "lamsim_core.train.shared_tools"
+_ROWS_MAKER = "lamsim_core.train.shared_tools"
 
 
 def freeze(
@@ -108,11 +107,14 @@ def rows_maker(selection: Selection, to_row: ToRow | None = None) -> ToRows:
 
     That lies in the layer above, which reads datasets: it is found by name, as job handlers are.
     """
-    weigh, spare, share = selection.weigh, selection.spare_tools, selection.share_tools
-    if share is not None and to_row is None:
-        return partial(import_module(_SHARING).to_rows, weigh=weigh, spare_tools=spare, share=share)
-    make = to_row or partial(import_module(_ROW_MAKER).to_row, weigh=weigh, spare_tools=spare)
-    return lambda trajectories: [make(trajectory) for trajectory in trajectories]
+    if to_row is not None:
+        return lambda trajectories: [to_row(trajectory) for trajectory in trajectories]
+    return partial(
+        import_module(_ROWS_MAKER).to_rows,
+        weigh=selection.weigh,
+        spare_tools=selection.spare_tools,
+        share=selection.share_tools,
+    )
 
 
 class Made(NamedTuple):

@@ -192,7 +192,7 @@ def _stock(rows: Sequence[TokenRow], base: Path, tokenizer: Any, recipe: Recipe,
     from trl import SFTConfig, SFTTrainer
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    recompute, mixed = must_recompute(rows, recipe, base), recipe.precision != "fp32"
+    recompute, mixed = must_recompute(reading(rows, recipe), recipe, base), recipe.precision != "fp32"
     common = arguments(recipe, work, len(rows), recompute=recompute, mixed=mixed, device=device)
     trainer = SFTTrainer(
         model=read_quantised(base, "nf4", device) if recipe.precision == "nf4" else base_model(base, recipe, device),

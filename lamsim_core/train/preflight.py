@@ -102,15 +102,13 @@ def estimate(tokens: TokenRows[Any], recipe: Recipe, folder: Path) -> Preflight:
     import torch
 
     kept = tokens.rows
-    held = sum(row.cost for row in kept)
-    laid = recipe.method == "sft" and recipe.through_prompt
-    read = reading(kept, recipe).tokens if laid else held
+    read = reading(kept, recipe)
     steps = optimizer_steps(len(kept), recipe) if kept else 0
     seen = steps * recipe.batch_size * recipe.gradient_accumulation / len(kept) if kept else 0.0
     times = min(recipe.epochs, seen)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     rate = _TOKENS_PER_SECOND[device, recipe.precision] / size_ratio(folder)
-    recompute = must_recompute(kept, recipe, folder)
+    recompute = must_recompute(read, recipe, folder)
     if recompute:
         rate *= _RECOMPUTED_SPEED
     return Preflight(
@@ -118,12 +116,12 @@ def estimate(tokens: TokenRows[Any], recipe: Recipe, folder: Path) -> Preflight:
         kept=len(kept),
         dropped_too_long=tokens.too_long,
         dropped_untrained=tokens.untrained,
-        tokens=round(held * times),
+        tokens=round(sum(row.cost for row in kept) * times),
         trained_tokens=round(sum(row.trained for row in kept) * times),
         longest=max((row.longest for row in kept), default=0),
         steps=steps,
-        minutes=(_START_SECONDS + read * (times + _asked(recipe, times)) / rate) / 60 if kept else 0.0,
-        memory_mb=round(peak_mb(kept, recipe, folder, recompute=recompute)),
+        minutes=(_START_SECONDS + read.tokens * (times + _asked(recipe, times)) / rate) / 60 if kept else 0.0,
+        memory_mb=round(peak_mb(read, recipe, folder, recompute=recompute)),
     )
 
 

@@ -14,6 +14,7 @@ from lamsim_core.train.callbacks import MEASURES, last_checkpoint, measures
 from lamsim_core.train.memory import must_recompute
 from lamsim_core.train.pieces import use_pieces
 from lamsim_core.train.rows import Trainable
+from lamsim_core.train.together import reading
 
 CHECKPOINTS = "checkpoints"
 """Folder of the checkpoints within a training's own folder."""
@@ -93,7 +94,7 @@ def assemble(
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    recompute = must_recompute(rows, recipe, base)
+    recompute = must_recompute(reading(rows, recipe), recipe, base)
     held = model_and_adapter(base, recipe, start, device)
     mixed = held["model"].dtype is not torch.float32
     return held, arguments(recipe, work, len(rows), recompute=recompute, mixed=mixed, device=device)

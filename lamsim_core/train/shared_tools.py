@@ -55,7 +55,10 @@ class _Attempt(NamedTuple):
 
 
 def to_rows(
-    trajectories: Sequence[Trajectory], weigh: Weigh = "verified", spare_tools: int | None = None, *, share: int
+    trajectories: Sequence[Trajectory],
+    weigh: Weigh = "verified",
+    spare_tools: int | None = None,
+    share: int | None = None,
 ) -> list[Row]:
     """The training rows of attempts made in one world, in the same order.
 
@@ -63,9 +66,11 @@ def to_rows(
         trajectories: whole attempts at tasks of one category and seed.
         weigh: what of each is trained on.
         spare_tools: how many tools are shown beside the needed ones at most; None shows as many as tasks offer.
-        share: up to so many rows show the same tools.
+        share: up to so many rows show the same tools; None leaves each its own.
     """
     rows = [to_row(trajectory, weigh, spare_tools) for trajectory in trajectories]
+    if share is None:
+        return rows
     attempts = [each for place, trajectory in enumerate(trajectories) if (each := _sharing(place, trajectory))]
     if not attempts:
         return rows

@@ -7,6 +7,8 @@ either. The numbers are those of reading the rows apart, in the same batch.
 """
 
 from collections.abc import Sequence
+from itertools import compress, count
+from operator import ne
 from typing import Any, NamedTuple
 
 from lamsim_core.records import Recipe
@@ -64,21 +66,28 @@ def lay(rows: Sequence[TokenRow]) -> Laid:
 
 
 class Reading(NamedTuple):
-    """What is read of some rows."""
+    """What a model reads of some rows."""
 
     tokens: int
-    """In one pass over all of them."""
+    """In one pass over all of them, padding left out."""
     largest: int
-    """In the batch that has most."""
+    """In the batch that has most, padding included."""
+    longest: int
+    """Of the longest row."""
 
 
-def reading(rows: Sequence[TokenRow], recipe: Recipe) -> Reading:
-    """What a model reads of rows in batches of a recipe, laid together."""
-    chosen = order([row.cost for row in rows], recipe.model_copy(update={"epochs": 1.0}), families(rows))
+def reading(rows: Sequence[Any], recipe: Recipe) -> Reading:
+    """What a model reads of rows of any method in batches of a recipe: laid together in SFT through the prompt, else padded."""
+    lengths = [row.cost for row in rows]
+    longest = max(lengths, default=0)
+    if recipe.method != "sft" or not recipe.through_prompt:
+        # Rows of like length share a batch, so the longest decides.
+        return Reading(sum(lengths), recipe.batch_size * longest, longest)
+    chosen = order(lengths, recipe.model_copy(update={"epochs": 1.0}), families(rows))
     size = recipe.batch_size
     batches = [lay([rows[row] for row in chosen[start : start + size]]) for start in range(0, len(chosen), size)]
     read = [batch.spans[-1].end for batch in batches]
-    return Reading(sum(read), max(read, default=0))
+    return Reading(sum(read), max(read, default=0), longest)
 
 
 class Together:
@@ -163,6 +172,4 @@ def _known(row: TokenRow) -> int:
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
     """How many tokens two rows begin with alike."""
-    return next(
-        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-    )
+    return next(compress(count(), map(ne, one, other)), min(len(one), len(other)))

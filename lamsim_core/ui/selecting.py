@@ -301,8 +301,8 @@ def _arms(known: dict[str, list[str]]) -> dict[str, Any]:
         value=None,
         key="datasets_share_tools",
         placeholder="Each with tools of its own",
-        help="Up to so many show the tools that any of them needs, so that training reads these once: two to three times as many "
-        "rows in the same time.",
+        help="Up to so many show the tools that any of them needs, so that training reads these once: longer lists of tools "
+        "in about the same time.",
     )
     who = st.selectbox(
         "A stated part from",
